@@ -1,0 +1,158 @@
+"""Brian2, in single or double precision: C++ standalone (``--variant cpp``) or runtime Cython (``--variant cython``).
+
+Things to know
+    Standalone code has its seed compiled in; a line of ours in its main program reads it from the environment instead, so
+    that one compilation serves all seeds. The time of the loop is what Brian2 itself reports for the last ``run``.
+    ``(unless refractory)`` freezes the equation only: a jump of V from a synapse still lands. Brunel's neurons lose such
+    input, so V is set back every step while a neuron is refractory. A neuron integrates again in the step in which its
+    refractory time ends; one step longer holds V for t_ref as the other simulators do.
+"""
+import gc
+import os
+import shutil
+import tempfile
+import time
+
+import brian2 as b2
+import numpy as np
+
+from benchmarks.peers.protocol import RECORDED, Measured, Stopwatch, arguments, private_stdout, serve
+from benchmarks.stats import cv_isi
+
+SEED = "BENCHMARK_NETWORK_SEED"
+
+
+def cuba(p, dt):
+    names = dict(tau_m=p.tau_m * b2.ms, tau_exc=p.tau_exc * b2.ms, tau_inh=p.tau_inh * b2.ms, E_L=p.E_L * b2.mV,
+                 V_th=p.V_th * b2.mV, V_reset=p.V_reset * b2.mV, w_exc=p.w_exc * b2.mV, w_inh=p.w_inh * b2.mV)
+    equations = """dv/dt = (g_exc + g_inh - (v - E_L)) / tau_m : volt (unless refractory)
+                   dg_exc/dt = -g_exc / tau_exc : volt
+                   dg_inh/dt = -g_inh / tau_inh : volt"""
+    neurons = _neurons(p, dt, equations, names, threshold="v > V_th", method="exact")
+    return neurons, [], "g_exc += w_exc", "g_inh += w_inh"
+
+
+def coba(p, dt):
+    # Conductances in units of the leak conductance, which leaves the fewest operations to the generated code.
+    names = dict(tau_m=p.C_m / p.g_L * b2.ms, tau_exc=p.tau_exc * b2.ms, tau_inh=p.tau_inh * b2.ms, E_L=p.E_L * b2.mV,
+                 E_exc=p.E_exc * b2.mV, E_inh=p.E_inh * b2.mV, V_th=p.V_th * b2.mV, V_reset=p.V_reset * b2.mV,
+                 w_exc=p.w_exc / p.g_L, w_inh=p.w_inh / p.g_L)
+    equations = """dv/dt = (g_exc * (E_exc - v) + g_inh * (E_inh - v) - (v - E_L)) / tau_m : volt (unless refractory)
+                   dg_exc/dt = -g_exc / tau_exc : 1
+                   dg_inh/dt = -g_inh / tau_inh : 1"""
+    neurons = _neurons(p, dt, equations, names, threshold="v > V_th", method="exponential_euler")
+    for variable, (mean, spread) in (("g_exc", p.g_exc_start), ("g_inh", p.g_inh_start)):
+        setattr(neurons, variable, f"clip({mean / p.g_L} + {spread / p.g_L} * randn(), 0, 1000)")
+    return neurons, [], "g_exc += w_exc", "g_inh += w_inh"
+
+
+def brunel(p, dt):
+    names = dict(tau_m=p.tau_m * b2.ms, V_th=p.V_th * b2.mV, V_reset=p.V_reset * b2.mV, E_L=p.E_L * b2.mV,
+                 w_exc=p.w_exc * b2.mV, w_inh=p.w_inh * b2.mV)
+    neurons = _neurons(p, dt, "dv/dt = (E_L - v) / tau_m : volt (unless refractory)", names,
+                       threshold="v >= V_th", method="exact")
+    neurons.run_regularly("v = v * int(not_refractory) + V_reset * (1 - int(not_refractory))", when="end")
+    drive = b2.PoissonInput(neurons, "v", N=p.k_exc, rate=p.rate / p.k_exc * b2.Hz, weight=p.w_exc * b2.mV)
+    return neurons, [drive], "v_post += w_exc", "v_post += w_inh"
+
+
+MODELS = {"cuba": cuba, "coba": coba, "brunel": brunel}
+
+
+def _neurons(p, dt, equations, names, **how):
+    neurons = b2.NeuronGroup(p.n, equations, reset="v = V_reset", refractory=(p.t_ref + dt) * b2.ms, namespace=names, **how)
+    low, high = p.v_start
+    neurons.v = f"({low} + {high - low} * rand()) * mV"
+    return neurons
+
+
+def describe(options):
+    """The network and its two monitors: the count of all spikes, and the spikes of a sample of the neurons."""
+    p = options.physics
+    b2.defaultclock.dt = options.dt * b2.ms
+    neurons, objects, on_exc, on_inh = MODELS[options.model](p, options.dt)
+    # A spike reaches its targets one step later without any delay given, which is what a delay of one step means here.
+    timing = {} if p.delay <= options.dt else dict(delay=p.delay * b2.ms)
+    for sources, k, on_pre in ((neurons[:p.n_exc], p.k_exc, on_exc), (neurons[p.n_exc:], p.k_inh, on_inh)):
+        synapses = b2.Synapses(sources, neurons, on_pre=on_pre, namespace=neurons.namespace, **timing)
+        synapses.connect(i=f"source for source in sample(N_pre, size={k})")
+        objects.append(synapses)
+    counter = b2.SpikeMonitor(neurons, record=False)
+    sample = b2.SpikeMonitor(neurons[:min(RECORDED, p.n)])
+    return b2.Network(neurons, *objects, counter, sample), counter, sample
+
+
+def measured(counter, sample, options, **times):
+    since = options.warm * b2.ms
+    timed = sample.t >= since
+    return Measured(spikes=int(np.sum(counter.count[:])), cv_isi=cv_isi(sample.i[timed], sample.t[timed] / b2.ms), **times)
+
+
+def runner_cpp(options, folder):
+    """Generate and compile once; every seed is one execution of the program."""
+    b2.set_device("cpp_standalone", build_on_run=False)
+    b2.prefs.devices.cpp_standalone.openmp_threads = options.threads if options.threads > 1 else 0
+    for thread in range(options.threads):
+        b2.device.insert_code("main", f'brian::_random_generators[{thread}].seed(atol(getenv("{SEED}")) + {thread});')
+    network, counter, sample = describe(options)
+    counter.active = False
+    network.run(options.warm * b2.ms, namespace={})
+    counter.active = True
+    network.run(options.duration * b2.ms, namespace={})
+    start = time.perf_counter()
+    b2.device.build(directory=folder, run=False, compile=True, with_output=False)
+    compiled = time.perf_counter() - start
+
+    def run(seed):
+        os.environ[SEED] = str(seed)
+        with Stopwatch() as watch:
+            b2.device.run(directory=folder, with_output=False)
+        loop = b2.device._last_run_time          # Brian2's own figure; the pinned version has it under this name
+        rest = watch.seconds - loop * (1 + options.warm / options.duration)
+        return measured(counter, sample, options, build_s=rest, compile_s=compiled, run_s=loop, other_cpu=watch.other_cpu)
+
+    return run
+
+
+def runner_cython(options, folder):
+    """A new network in the same process for every seed; compiled code is found again in the cache folder."""
+    b2.prefs.codegen.target = "cython"
+    b2.prefs.codegen.runtime.cython.cache_dir = folder
+    first = []
+
+    def run(seed):
+        gc.collect()                             # names of a former network are free again, so that the cache is hit
+        b2.seed(seed)
+        loops = []
+        start = time.perf_counter()
+        network, counter, sample = describe(options)
+        counter.active = False
+        network.run(options.warm * b2.ms, namespace={})
+        counter.active = True
+        built = time.perf_counter() - start
+        with Stopwatch() as watch:
+            network.run(options.duration * b2.ms, namespace={}, report_period=1000 * b2.second,
+                        report=lambda elapsed, *rest: loops.append(float(elapsed)))
+        first.append(built)
+        return measured(counter, sample, options, build_s=built, compile_s=first[0], run_s=loops[-1],
+                        other_cpu=watch.other_cpu)
+
+    return run
+
+
+VARIANTS = {"cpp": runner_cpp, "cython": runner_cython}
+
+
+def main():
+    stdout = private_stdout()
+    options = arguments()
+    b2.prefs.core.default_float_dtype = np.dtype(options.precision).type
+    folder = tempfile.mkdtemp(prefix="benchmark_brian2_")
+    try:
+        serve(options, VARIANTS[options.variant or "cpp"](options, folder), version=b2.__version__, stdout=stdout)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Find data files that are already here, check them, and unpack them once.
+
+What it is
+    Nothing is downloaded. :func:`find` looks in the folders where a data file may lie, in this order: the folder given
+    by the caller, the folder named by the environment variable ``SNN_DATA``, ``../shared/data`` beside a checkout of
+    this library, and the package's own data. :func:`verify` compares a file with a published sha256 sum, and
+    :func:`unpacked` turns ``.xz`` and ``.gz`` files into plain ones, once per file content.
+"""
+import gzip
+import hashlib
+import lzma
+import os
+import shutil
+import tempfile
+import zlib
+from pathlib import Path
+
+from snn.errors import DataError, MissingFile
+
+_OPENERS = {".xz": lzma.open, ".gz": gzip.open}
+_PACKAGE_DATA = Path(__file__).resolve().parent
+
+
+def places(folder=None):
+    """Folders that :func:`find` looks in, first come first; ``folder`` (path or None) goes to the front."""
+    root = _PACKAGE_DATA.parent
+    found = [Path(folder)] if folder is not None else []
+    if os.environ.get("SNN_DATA"):
+        found.append(Path(os.environ["SNN_DATA"]))
+    if (root / "pyproject.toml").is_file():
+        found.append(root.parent / "shared" / "data")
+    return (*found, _PACKAGE_DATA)
+
+
+def find(name, *, folder=None, source="its publisher"):
+    """Path of a data file that is on this machine.
+
+    Parameters: ``name`` relative path such as ``"fsdd-shd/fsdd_shd_train.h5.xz"`` (the same name without ``.xz`` or
+    ``.gz``, and the bare file name, are accepted too, the plain file first); ``folder`` a place to look before all
+    others; ``source`` where the file can be had, for the message.
+    Returns: ``pathlib.Path``.
+    Errors: :class:`~snn.errors.MissingFile` names the places searched, the source, and where to put the file.
+
+    Example::
+
+        path = find("shd_train.h5.xz", folder="downloads", source="https://zenkelab.org/datasets")
+    """
+    name = Path(name)
+    plain = name.with_suffix("") if name.suffix in _OPENERS else name
+    candidates = dict.fromkeys([plain, name, Path(plain.name), Path(name.name)])
+    for place in places(folder):
+        for candidate in candidates:
+            if (place / candidate).is_file():
+                return place / candidate
+    searched = ", ".join(str(place) for place in places(folder))
+    raise MissingFile(f"find.name: no such data file ({name}) in {searched}. Get it from {source} and put it into a "
+                      f"folder named by the environment variable SNN_DATA, or pass folder=.")
+
+
+def sha256(path):
+    """Hexadecimal sha256 sum of a file, read in pieces of 1 MiB."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def verify(path, expected):
+    """Return ``path`` if its sha256 sum is ``expected`` (64 hexadecimal digits), else raise ``DataError``."""
+    actual = sha256(path)
+    if actual != str(expected).strip().lower():
+        raise DataError(f"verify.path: {path} has another content than expected (sha256 {actual}). "
+                        f"Right would be sha256 {expected}; fetch the file again.")
+    return Path(path)
+
+
+def cache_folder():
+    """Folder for unpacked files: ``$XDG_CACHE_HOME/snn`` or ``~/.cache/snn``; made when it is missing."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "snn"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def unpacked(path, *, cache=None):
+    """Plain version of a file that may be packed with xz or gzip.
+
+    Parameters: ``path`` any file; ``cache`` folder for the result (default :func:`cache_folder`).
+    Returns: ``path`` itself when its name does not end in ``.xz`` or ``.gz``, else the path of the unpacked copy.
+    The copy is kept and found again by the packed file's path, size and time of change; it appears under its name only
+    when it is complete, so that two processes may unpack at once.
+    Errors: :class:`~snn.errors.DataError` when the packed data are damaged or cut off.
+    """
+    path = Path(path)
+    opener = _OPENERS.get(path.suffix)
+    if opener is None:
+        return path
+    status = path.stat()
+    key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
+    stem = Path(path.stem)
+    mark = hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
+    folder = Path(cache) if cache is not None else cache_folder()
+    target = folder / f"{stem.stem}-{mark}{stem.suffix}"
+    if not target.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        _unpack(path, opener, target)
+    return target
+
+
+def _unpack(path, opener, target):
+    handle, part = tempfile.mkstemp(dir=target.parent, prefix=target.stem, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as out, opener(path, "rb") as packed:
+            shutil.copyfileobj(packed, out, 1 << 20)
+        os.replace(part, target)
+    except (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"unpacked.path: {path} is damaged or cut off ({error}). "
+                        f"Right would be a complete {path.suffix} file; fetch it again.") from error
+    finally:
+        Path(part).unlink(missing_ok=True)

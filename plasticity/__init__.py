@@ -1,0 +1,3 @@
+"""The catalogue of synaptic rules: one rule per file, each a text of :mod:`snn.contract`."""
+
+__all__: list[str] = []

@@ -1,0 +1,143 @@
+"""The command line ``snn``.
+
+Every import beyond the standard library happens inside a command, so that ``snn --help`` answers at once. An error of
+ours is one line on stderr and exit status 2; Ctrl-C ends with status 130.
+"""
+import argparse
+import sys
+from pathlib import Path
+
+import snn
+from snn.errors import MissingFile, RunError, SnnError
+
+
+def existing(path):
+    """``path`` as a Path to a file that is there, else :class:`MissingFile`."""
+    path = Path(path)
+    if not path.is_file():
+        raise MissingFile(f"FILE: is not there ({str(path)!r}). Give the path of a file.")
+    return path
+
+
+def free(path, *, overwrite):
+    """``path`` as a Path that may be written, else :class:`RunError` (there already) or :class:`MissingFile` (no folder)."""
+    path = Path(path)
+    if path.exists() and not overwrite:
+        raise RunError(f"--out: exists already ({str(path)!r}). Choose another name, or give --overwrite.")
+    if not path.parent.is_dir():
+        raise MissingFile(f"--out: the folder of the output is not there ({str(path.parent)!r}). Make it first.")
+    return path
+
+
+def demo(args):
+    from snn.demo import run
+    run(out=args.out, quiet=args.quiet)
+
+
+def simulate(args):
+    from snn import experiment
+    path = existing(args.file)
+    out = free(args.out, overwrite=args.overwrite) if args.out else None
+    options = {"duration": args.duration, "seed": args.seed, "out": out, "overwrite": args.overwrite}
+    if path.suffix == ".py":
+        result = experiment.run_script(path, args.rest, **options)
+    elif path.suffix == ".toml":
+        if args.rest:
+            raise RunError(f"ARGUMENT: an experiment file takes no arguments ({' '.join(args.rest)}). "
+                           "Arguments after `--` are for scripts.")
+        result = experiment.run_file(path, **options)
+    else:
+        raise RunError(f"FILE: is neither a script nor an experiment file ({str(path)!r}). "
+                       "Give a file that ends in .py or .toml.")
+    if result is not None:
+        print(result)
+        if out:
+            print(f"written: {out}")
+
+
+def plot(args):
+    path = existing(args.file)
+    out = free(args.out or path.with_suffix(".png"), overwrite=args.overwrite)
+    from snn.info import load_result
+    from snn.plot import overview
+    figure = overview(load_result(path))
+    figure.savefig(out, dpi=args.dpi)
+    print(f"written: {out}")
+
+
+def info(args):
+    path = existing(args.file)
+    from snn.info import describe
+    print("\n".join(describe(path)))
+
+
+def doctor(args):
+    from snn.doctor import report
+    lines, problems = report()
+    print("\n".join(lines))
+    for problem in problems:
+        print(f"\nnote: {problem}")
+    return 1 if any("MISSING" in line for line in lines) else 0
+
+
+def parser():
+    """The argument parser with one sub-command per job."""
+    top = argparse.ArgumentParser(prog="snn", description="Simulate spiking networks and look at the results.")
+    top.add_argument("--version", action="version", version=f"snn {snn.__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    p = commands.add_parser("demo", help="run the main job: two networks, spoken digits, everything exported")
+    p.add_argument("--out", required=True, metavar="DIR", help="folder for the results; it is made")
+    p.add_argument("--quiet", action="store_true", help="no progress")
+    p.set_defaults(run=demo)
+
+    _simulate_parser(commands)
+
+    p = commands.add_parser("plot", help="raster, rates and traces of a result as a picture")
+    p.add_argument("file", metavar="FILE", help="an archive, or SONATA spikes")
+    p.add_argument("--out", metavar="PNG", help="the picture (default: FILE with the ending .png)")
+    p.add_argument("--dpi", type=int, default=150, help="resolution (default: %(default)s)")
+    p.add_argument("--overwrite", action="store_true", help="replace a picture that exists")
+    p.set_defaults(run=plot)
+
+    p = commands.add_parser("info", help="what a file holds: archive, checkpoint, SONATA")
+    p.add_argument("file", metavar="FILE")
+    p.set_defaults(run=info)
+
+    p = commands.add_parser("doctor", help="versions, threads, GPU, compiled code, known problems")
+    p.set_defaults(run=doctor)
+    return top
+
+
+def _simulate_parser(commands):
+    p = commands.add_parser(
+        "simulate", help="run a script or an experiment file",
+        description="Without options a script runs as `python SCRIPT` would. With --duration, --seed or --out it is loaded, "
+                    "and the snn.Network that it leaves under the name `net` is simulated. Arguments after `--` are handed "
+                    "to the script.")
+    p.add_argument("file", metavar="SCRIPT-or-CONFIG", help="a .py script or a .toml experiment file")
+    p.add_argument("--out", metavar="RUN.h5", help="archive to stream the result to")
+    p.add_argument("--duration", type=float, metavar="MS", help="duration of the run in ms")
+    p.add_argument("--seed", type=int, help="seed of the run")
+    p.add_argument("--overwrite", action="store_true", help="replace an output that exists")
+    p.add_argument("rest", nargs="*", metavar="ARGUMENT", help=argparse.SUPPRESS)
+    p.set_defaults(run=simulate)
+
+
+def main(argv=None):
+    """Run the command line; returns the exit status."""
+    args = parser().parse_args(argv)
+    try:
+        return args.run(args) or 0
+    except SnnError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""Pictures of the demo, made with :mod:`snn.plot`."""
+
+
+def save_overview(result, path):
+    """The overview of a result as a PNG."""
+    from snn.plot import overview
+    overview(result).savefig(path, dpi=120)
+
+
+def save_digits(spikes, scores, samples, slots, path):
+    """Input and answer of the cells to the first three recordings, and the accuracies, as a PNG.
+
+    ``spikes``: {"channels", "cells"}; ``scores``: list of :class:`~snn.demo.digits.Score`.
+    """
+    from matplotlib.figure import Figure
+
+    from snn.datasets.fsdd import SPEAKERS
+    from snn.plot import raster
+    figure = Figure(figsize=(10, 6), layout="constrained")
+    grid = figure.add_gridspec(2, 2, width_ratios=[3, 1])
+    shown = min(3, len(samples))
+    for row, (name, text) in enumerate((("channels", "channel of the ear"), ("cells", "cell"))):
+        ax = raster(spikes[name].between(0.0, shown * slots.length), ax=figure.add_subplot(grid[row, 0]))
+        ax.set_ylabel(text)
+        if row == 0:
+            for k, sample in enumerate(samples[:shown]):
+                ax.text((k + 0.05) * slots.length, 1.02, f"“{sample.label}”, {SPEAKERS[sample.speaker]}",
+                        transform=ax.get_xaxis_transform())
+    _bars(figure.add_subplot(grid[:, 1]), scores)
+    figure.savefig(path, dpi=120)
+
+
+def _bars(ax, scores):
+    for k, (s, colour) in enumerate(zip(scores, ("#bbbbbb", "#777777", "#0072b2"), strict=True)):
+        ax.bar([k, k + 4], [s.known, s.unseen], color=colour, label=s.name)
+    ax.axhline(0.1, color="black", lw=0.8, ls=":")
+    ax.text(7, 0.11, "chance", ha="right", va="bottom", fontsize=8)
+    ax.set(xticks=[1, 5], ylim=(0, 1.15), ylabel="accuracy")
+    ax.set_xticklabels(["known\nspeakers", "unseen\nspeaker"])
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, fontsize=8, loc="upper right")

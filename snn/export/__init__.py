@@ -1,0 +1,1 @@
+"""Export: the native HDF5 archive (:mod:`snn.export.archive`) and SONATA (:mod:`snn.export.sonata`)."""

@@ -1,0 +1,161 @@
+"""HDF5 files that fail well: one error of ours for every way in which reading or writing can go wrong.
+
+The HDF5 library cannot survive a failed write: the file cannot be closed any more and the process may crash at exit. So
+:class:`Output` asks for free room BEFORE the library writes, and where a write fails nevertheless, hands the library a
+scratch file in place of the real one before closing, so that what stands on the disk stays as it is.
+"""
+import errno
+import os
+import shutil
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+
+from snn.errors import DataError, MissingFile, OutputError, RunError, SnnError
+
+try:
+    import resource
+except ImportError:  # not on Windows
+    resource = None
+
+SPARE = 1 << 20
+_SUPERBLOCK_FLAGS = 11
+_SWMR = 0b101
+
+
+def check_output(path, *, overwrite=False):
+    """Path of a file that may be written; RunError when it exists already (unless ``overwrite``) or has no folder."""
+    path = Path(path)
+    if path.is_dir() or not path.parent.is_dir():
+        raise RunError(f"output: '{path}' {'is a folder' if path.is_dir() else 'lies in no existing folder'}. "
+                       "Name a file in a folder that exists.")
+    if path.exists() and not overwrite:
+        raise RunError(f"output: '{path}' exists already. Choose another name, or say overwrite=True.")
+    return path
+
+
+class Output:
+    """A new HDF5 file, made under a temporary name until :meth:`publish`; ``options`` go to ``h5py.File``.
+
+    Errors: OutputError from :meth:`guard`, :meth:`room` and the constructor when the file cannot be written.
+    """
+
+    def __init__(self, path, **options):
+        self.path = Path(path)
+        self._new = self.path.with_name(self.path.name + ".new")
+        try:
+            # An old file of this name is removed, not emptied: another process may still have it open.
+            self._new.unlink(missing_ok=True)
+            self.file = h5py.File(self._new, "w", **options)
+            self._fd = os.open(self._new, os.O_RDWR)
+        except OSError as err:
+            raise OutputError(f"output: '{self.path}' cannot be made ({_reason(err)}). Choose another place.") from err
+
+    def publish(self):
+        """Give the file its name, replacing an older file in one step."""
+        os.replace(self._new, self.path)
+
+    def discard(self):
+        """Close the file and remove it, if it has not been published."""
+        self.close(broken=True)
+        self._new.unlink(missing_ok=True)
+
+    def room(self, nbytes):
+        """Raise OutputError unless the file can grow by ``nbytes`` and a spare megabyte."""
+        need = int(nbytes) + SPARE
+        free = min(shutil.disk_usage(self.path.parent).free, _file_size_limit() - os.fstat(self._fd).st_size)
+        if free < need:
+            raise OutputError(f"output: no room for '{self.path}' ({free / 1e6:.1f} MB left, {need / 1e6:.1f} needed). "
+                              "What was written before is kept; make room or choose another disk.")
+
+    @contextmanager
+    def guard(self):
+        """Around every use of the file: whatever goes wrong inside leaves the file closed and is an error of ours."""
+        try:
+            yield self.file
+        except SnnError:
+            self.close(broken=True)
+            raise
+        except (OSError, RuntimeError) as err:
+            self.close(broken=True)
+            raise OutputError(f"output: writing '{self.path}' failed ({_reason(err)}). "
+                              "What was written before is kept.") from err
+        except BaseException:
+            self.close(broken=True)
+            raise
+
+    def close(self, *, broken=False):
+        """Close the file; ``broken``: without writing one more byte to it."""
+        if self.file is None:
+            return
+        file, self.file = self.file, None
+        try:
+            if broken:
+                with _scratch() as scratch:
+                    os.dup2(scratch.fileno(), file.id.get_vfd_handle())
+                    file.close()
+            else:
+                file.close()
+        except (OSError, RuntimeError) as err:
+            if not broken:
+                raise OutputError(f"output: closing '{self.path}' failed ({_reason(err)}). "
+                                  "What was written before is kept.") from err
+        finally:
+            os.close(self._fd)
+
+
+@contextmanager
+def writing(path, nbytes, *, overwrite=False):
+    """A new HDF5 file of about ``nbytes`` to be filled in one go; it gets its name only when it is complete."""
+    output = Output(check_output(path, overwrite=overwrite))
+    try:
+        with output.guard() as file:
+            output.room(nbytes)
+            yield file
+        output.close()
+        output.publish()
+    except BaseException:
+        output.discard()
+        raise
+
+
+@contextmanager
+def reading(path):
+    """An existing HDF5 file, also one that is being written, or whose writer was killed. MissingFile or DataError."""
+    path = Path(path)
+    if not path.exists():
+        raise MissingFile(f"open: '{path}' is not there. Give a file that a run or an export has written.")
+    if path.is_dir() or not h5py.is_hdf5(path):
+        raise DataError(f"open: '{path}' is not an HDF5 file. Give a file that a run or an export has written.")
+    try:
+        with open(path, "rb") as raw:
+            unfinished = raw.read(_SUPERBLOCK_FLAGS + 1)[_SUPERBLOCK_FLAGS] & _SWMR == _SWMR
+        with h5py.File(path, "r", swmr=unfinished) as file:
+            yield file
+    except DataError as err:
+        raise err if str(path) in str(err) else DataError(f"open: '{path}' is damaged: {err}") from err
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, AttributeError, MemoryError) as err:
+        raise DataError(f"open: '{path}' is damaged, truncated or of a foreign layout ({_reason(err)}). "
+                        "Use an intact copy.") from err
+
+
+def _file_size_limit():
+    if resource is None:
+        return sys.maxsize
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    return sys.maxsize if limit == resource.RLIM_INFINITY else limit
+
+
+def _scratch():
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("snn-scratch"), "w+b")
+    return tempfile.TemporaryFile()
+
+
+def _reason(err):
+    """The first line of an error, short: the library's own texts hold addresses and times."""
+    code = next((n for n in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO) if f"errno = {n}," in str(err)), None)
+    return os.strerror(code) if code else str(err).splitlines()[0][:120] if str(err) else type(err).__name__

@@ -1,0 +1,294 @@
+"""A model's methods, called once on symbols: the elementwise graph that compiled engines read.
+
+What it is
+    :func:`trace` runs ``snn.contract.step`` with :class:`Node` objects in place of tensors. Nodes answer to torch functions
+    through ``__torch_function__``; an operation that is not in :data:`FUNCTIONS`, or a Python branch on a state, is an error
+    that names the model. Whatever depends only on parameters and dt is evaluated on the spot with torch in float64
+    (partial evaluation), so that the graph holds just the work of one step.
+
+Kinds of nodes
+    ``uniform``  constant, one value (or one per possible number of skipped steps)
+    ``lane``     constant, one value per neuron
+    ``varying``  computed in every step
+
+Shapes: constants are 0-D, (n,), or (K, 1) where dt was given as K values.
+"""
+from dataclasses import dataclass, field, fields
+
+import torch
+
+from snn.contract import heaviside, step
+from snn.errors import ModelError
+from snn.exact import exact_math
+
+ARITHMETIC = {"add": torch.add, "sub": torch.sub, "mul": torch.mul, "div": torch.div, "neg": torch.neg}
+COMPARISONS = {"lt": torch.lt, "le": torch.le, "gt": torch.gt, "ge": torch.ge, "eq": torch.eq, "ne": torch.ne}
+LOGIC = {"and": torch.logical_and, "or": torch.logical_or, "not": torch.logical_not}
+ELEMENTARY = {name: getattr(torch, name) for name in
+              ("exp", "expm1", "log", "log1p", "sqrt", "abs", "sin", "cos", "tanh", "sigmoid", "floor", "round")}
+BINARY = {"minimum": torch.minimum, "maximum": torch.maximum, "pow": torch.pow}
+EVALUATE = {**ARITHMETIC, **COMPARISONS, **LOGIC, **ELEMENTARY, **BINARY, "where": torch.where}
+BOOLEAN = {*COMPARISONS, *LOGIC}
+
+
+def _clamp(x, min=None, max=None):
+    x = x if min is None else torch.maximum(x, _like(x, min))
+    return x if max is None else torch.minimum(x, _like(x, max))
+
+
+def _like(node, value):
+    return node.graph.node(value)
+
+
+FUNCTIONS = {f: name for name, f in EVALUATE.items()}
+"""torch function -> operation of the graph."""
+FUNCTIONS.update({torch.multiply: "mul", torch.divide: "div", torch.subtract: "sub", torch.negative: "neg", torch.true_divide: "div",
+                  torch.bitwise_and: "and", torch.bitwise_or: "or", torch.bitwise_not: "not", torch.absolute: "abs",
+                  torch.special.expm1: "expm1", torch.special.expit: "sigmoid",
+                  torch.Tensor.add: "add", torch.Tensor.sub: "sub", torch.Tensor.mul: "mul", torch.Tensor.div: "div"})
+COMPOSED = {torch.clamp: _clamp, torch.clip: _clamp, torch.square: lambda x: x * x, torch.relu: lambda x: torch.maximum(x, _like(x, 0.0)),
+            torch.reciprocal: lambda x: 1.0 / x, torch.zeros_like: lambda x: _like(x, 0.0), torch.ones_like: lambda x: _like(x, 1.0),
+            torch.full_like: lambda x, fill_value: _like(x, fill_value), torch.rsub: lambda a, b: _like(b, b) - a}
+
+
+@dataclass(eq=False)
+class Node:
+    """One value of the graph. ``value`` is set for constants; ``attr`` holds what an operation needs beside its arguments."""
+
+    graph: "Graph"
+    op: str
+    args: tuple = ()
+    attr: tuple = ()
+    value: object = None
+    index: int = 0
+    is_boolean: bool = False
+
+    @property
+    def kind(self):
+        if self.value is None:
+            return "varying"
+        return "lane" if self.value.ndim and self.value.shape[-1] != 1 else "uniform"
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        graph = next(a.graph for a in (*args, *(kwargs or {}).values()) if isinstance(a, cls))
+        if func in COMPOSED:
+            return COMPOSED[func](*args, **(kwargs or {}))
+        op = FUNCTIONS.get(func)
+        if op is None or kwargs:
+            name = getattr(func, "__name__", str(func))
+            raise ModelError(f"{graph.owner}: torch.{name} is not an operation that engines can compile. "
+                             f"Allowed: {', '.join(sorted(EVALUATE))}, clamp, relu, square, zeros_like.")
+        return graph.apply(op, *args)
+
+    def __bool__(self):
+        raise ModelError(f"{self.graph.owner}: a Python branch depends on a state or an input. "
+                         "Write torch.where(condition, a, b) instead of if/and/or/max.")
+
+    def __getattr__(self, name):
+        raise AttributeError(f"{self.__dict__['graph'].owner}: tensor method .{name} is not allowed in a model; "
+                             f"write torch.{name}(...) if it is one of the allowed functions")
+
+    def __pow__(self, other):
+        return self.graph.power(self, other)
+
+    def __and__(self, other):
+        return self.graph.apply("and", self, other)
+
+    def __or__(self, other):
+        return self.graph.apply("or", self, other)
+
+    def __invert__(self):
+        return self.graph.apply("not", self)
+
+    def __neg__(self):
+        return self.graph.apply("neg", self)
+
+    def __abs__(self):
+        return self.graph.apply("abs", self)
+
+    __hash__ = object.__hash__
+
+
+def _binary(op, swapped=False):
+    def method(self, other):
+        return self.graph.apply(op, *((other, self) if swapped else (self, other)))
+    return method
+
+
+for _name, _op in {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div"}.items():
+    setattr(Node, f"__{_name}__", _binary(_op))
+    setattr(Node, f"__r{_name}__", _binary(_op, swapped=True))
+for _op in COMPARISONS:
+    setattr(Node, f"__{_op}__", _binary(_op))
+
+
+@dataclass
+class Graph:
+    """Hash-consed nodes of one model; ``owner`` is the name used in error messages."""
+
+    owner: str
+    nodes: list = field(default_factory=list)
+    known: dict = field(default_factory=dict)
+
+    def leaf(self, op, attr=(), value=None, is_boolean=False):
+        return self._intern(op, (), attr, value, is_boolean)
+
+    def node(self, value):
+        if isinstance(value, Node):
+            return value
+        t = torch.as_tensor(value)
+        if t.ndim == 0:
+            return self.leaf("literal", (t.item(),), t if t.dtype is torch.bool else t.to(torch.float64), t.dtype is torch.bool)
+        return self.leaf("tensor", (id(value),), t.to(torch.float64))
+
+    def apply(self, op, *args):
+        if op == "pow":
+            return self.power(*args)
+        args = tuple(self.node(a) for a in args)
+        value = None
+        if all(a.value is not None for a in args):
+            value = EVALUATE[op](*(a.value for a in args))
+        else:
+            simpler = simplify(op, args)
+            if simpler is not None:
+                return simpler
+        boolean = op in BOOLEAN or (op == "where" and args[1].is_boolean)
+        return self._intern(op, args, (), value, boolean)
+
+    def power(self, base, exponent):
+        """Integer literal powers become products, as torch computes them for 2 and 3; others are exp(b log a)."""
+        base, exponent = self.node(base), self.node(exponent)
+        if base.value is not None and exponent.value is not None:
+            return self._intern("pow", (base, exponent), (), torch.pow(base.value, exponent.value), False)
+        if exponent.op == "literal" and exponent.attr[0] in (2, 3):
+            square = self.apply("mul", base, base)
+            return square if exponent.attr[0] == 2 else self.apply("mul", square, base)
+        return self._intern("pow", (base, exponent), (), None, False)
+
+    def _intern(self, op, args, attr, value, boolean):
+        key = (op, tuple(a.index for a in args), attr)
+        node = self.known.get(key)
+        if node is None:
+            node = Node(self, op, args, attr, value, len(self.nodes), boolean)
+            self.nodes.append(node)
+            self.known[key] = node
+        return node
+
+
+def simplify(op, args):
+    """Rewrites that leave every result bit for bit as it was (up to the sign of zero)."""
+    zero = [a.op == "literal" and a.attr[0] == 0 for a in args]
+    if op == "add" and any(zero):
+        return args[0] if zero[1] else args[1]
+    if op == "sub" and zero[1]:
+        return args[0]
+    if op == "where" and args[1] is args[2]:
+        return args[1]
+    return None
+
+
+@dataclass(frozen=True)
+class Traced:
+    """What a step of a model computes.
+
+    ``state``: {name: Node} after the step; ``fired``: boolean Node or None; ``margin``: Node or None;
+    ``live``: names of states whose value is needed by the next step (or is asked for); ``constant``: {name: value} of
+    states that never change.
+    """
+
+    graph: Graph
+    state: dict
+    fired: object
+    margin: object
+    live: tuple
+    constant: dict
+
+
+def trace(model, n, dt, inputs=None, *, keep=(), initial=None):
+    """Trace one step of ``model`` for ``n`` neurons.
+
+    Parameters
+        dt       float ms, or a tensor of shape (K, 1) with the lengths of K possible steps
+        inputs   {port: function of the Graph giving the Node that arrives}; other ports receive 0
+        keep     names of states that must stay visible although nothing reads them
+        initial  {name: tensor} of states that do not start at rest (such a state is never taken for a constant)
+
+    Errors: ModelError where the model uses an operation that is not allowed.
+    """
+    bound = model.bind(n, torch.float64)
+    constant = {}
+    while True:
+        traced = _trace_once(model, bound, dt, inputs or {}, constant, keep)
+        grown = _constants(traced, bound, set(keep) | set(initial or {}))
+        if grown.keys() <= constant.keys():
+            return traced
+        constant = {**constant, **grown}
+
+
+def _trace_once(model, bound, dt, inputs, constant, keep):
+    graph = Graph(type(model).__name__)
+    symbolic = _symbolic(model, bound, graph)
+    dt = graph.leaf("dt", (), torch.as_tensor(dt, dtype=torch.float64))
+    names = model.State._fields
+    before = {k: graph.leaf("constant", (k,), constant[k]) if k in constant else graph.leaf("state", (k,)) for k in names}
+    x = model.Ports(**{p: graph.node(inputs[p](graph) if p in inputs else 0.0) for p in model.Ports._fields})
+    margins = []
+
+    def fire(margin):
+        margins.append(graph.node(margin))
+        return heaviside(margins[0])
+
+    with exact_math():
+        after, fired = step(symbolic, model.State(**before), x, dt, fire)
+    state = {k: graph.node(getattr(after, k)) for k in names}
+    roots = [*state.values()] + ([fired] if fired is not None else [])
+    read = {n.attr[0] for n in reachable(roots) if n.op == "state"}
+    live = tuple(k for k in names if k not in constant and (k in read or k in keep))
+    return Traced(graph, state, fired, margins[0] if margins else None, live, constant)
+
+
+def _symbolic(model, bound, graph):
+    """A copy of the model whose fields are nodes."""
+    copy = object.__new__(type(model))
+    for f in fields(model):
+        object.__setattr__(copy, f.name, graph.leaf("param", (f.name,), getattr(bound, f.name)))
+    return copy
+
+
+def ignores_silence(model, n, constant):
+    """Whether receiving nothing leaves every state as it is (``constant``: states that need no look)."""
+    graph = Graph(type(model).__name__)
+    symbolic = _symbolic(model, model.bind(n, torch.float64), graph)
+    before = model.State(*(graph.leaf("state", (k,)) for k in model.State._fields))
+    after = symbolic.receive(before, model.Ports(*(graph.node(0.0) for _ in model.Ports._fields)))
+    return all(k in constant or a is b for k, a, b in zip(model.State._fields, after, before, strict=True))
+
+
+def _constants(traced, bound, excluded):
+    """States whose new value is the constant that they have at rest."""
+    rest = bound.rest()
+    found = dict(traced.constant)
+    for name, node in traced.state.items():
+        value = torch.as_tensor(getattr(rest, name), dtype=torch.float64)
+        same = node.op == "state" and node.attr[0] == name
+        if name not in excluded and (same or (node.value is not None and node.value.shape == value.shape
+                                              and torch.equal(node.value, value))):
+            found[name] = value
+    return found
+
+
+def reachable(roots):
+    """All nodes that ``roots`` depend on, arguments first; constants are leaves."""
+    seen, order = set(), []
+    stack = [(n, False) for n in reversed(list(roots))]
+    while stack:
+        node, done = stack.pop()
+        if done:
+            order.append(node)
+        elif node.index not in seen:
+            seen.add(node.index)
+            stack.append((node, True))
+            if node.value is None:
+                stack.extend((a, False) for a in reversed(node.args))
+    return order

@@ -1,0 +1,253 @@
+"""Description of a network: populations, projections and inputs. Nothing here runs or allocates synapses.
+
+What it is
+    A :class:`Network` is a list of named :class:`Population` objects (a model, a size, initial values), :class:`Projection`
+    objects (who connects to whom by which rule, with which weights and delays, onto which port) and drives (inputs that
+    are not spikes of a population). ``snn.plan`` checks it and turns it into arrays.
+
+Units: weights are in the unit of the port they arrive at; delays in ms; rates in Hz.
+"""
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from snn.errors import NetworkError
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """``n`` neurons of one model. Made by :meth:`Network.add`; ``population[a:b]`` is a :class:`View` of a range."""
+
+    name: str
+    model: Any
+    n: int
+    init: dict = field(default_factory=dict)
+    positions: Any = None
+
+    def __getitem__(self, key):
+        if not isinstance(key, slice):
+            key = slice(key, key + 1)
+        start, stop, stride = key.indices(self.n)
+        if stride != 1 or stop <= start:
+            raise NetworkError(f"Population.{self.name}: slice [{key.start}:{key.stop}:{key.step}] is empty or has a stride. "
+                               "Take a contiguous range of at least one neuron.")
+        return View(self, start, stop)
+
+    def __len__(self):
+        return self.n
+
+    @property
+    def whole(self):
+        return View(self, 0, self.n)
+
+
+@dataclass(frozen=True)
+class View:
+    """The neurons ``start`` to ``stop`` (exclusive) of a population, as source or target of a projection."""
+
+    population: Population
+    start: int
+    stop: int
+
+    def __len__(self):
+        return self.stop - self.start
+
+    @property
+    def whole(self):
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """Synapses from ``pre`` to ``post`` (views) onto ``port``; made by :meth:`Network.connect`."""
+
+    name: str
+    pre: View
+    post: View
+    rule: Any
+    port: str
+    weight: Any
+    delay: Any
+    round_delays: bool
+
+
+@dataclass(frozen=True)
+class PoissonInput:
+    """Independent Poisson input to every neuron: a number of events per step, each of size ``weight``.
+
+    Formula: x.port += weight * k, k ~ Poisson(rate dt), drawn from (seed, population, neuron, step).
+    Units: ``rate`` Hz (one number; the sum over all external sources of a neuron), ``weight`` in the port's unit (a number,
+    or one per neuron). Example: ``net.drive(exc, PoissonInput(rate=20000.0, weight=0.1), port="delta")``.
+    """
+
+    rate: float
+    weight: Any = 1.0
+
+    def __post_init__(self):
+        if not np.ndim(self.rate) == 0 or not np.isfinite(self.rate) or self.rate < 0:
+            raise NetworkError(f"PoissonInput.rate: is {self.rate!r}. One finite rate >= 0 Hz for all neurons is allowed; "
+                               "for different rates use a PoissonSource population.")
+        _finite(self.weight, "PoissonInput.weight", 1)
+
+
+@dataclass(frozen=True)
+class CurrentInput:
+    """The current source: an input of given size in every step.
+
+    Parameters
+        value     a number, one per neuron (n,), or with ``interval`` a time course (T,) or (T, n)
+        interval  ms that each row of a time course lasts; the last row stays on
+    Formula: x.port += value (row ``floor(t / interval)`` of a time course, t the time at which the step begins).
+    Units: the port's (pA for ``current``). Example: ``net.drive(exc, CurrentInput(250.0), port="current")``.
+    """
+
+    value: Any
+    interval: Any = None
+
+    def __post_init__(self):
+        _finite(self.value, "CurrentInput.value", 1 if self.interval is None else 2)
+        if self.interval is not None and not (np.isfinite(self.interval) and self.interval > 0):
+            raise NetworkError(f"CurrentInput.interval: is {self.interval!r} ms. It must be above 0.")
+        if self.interval is not None and np.ndim(self.value) == 0:
+            raise NetworkError("CurrentInput.interval: given for a single number. A time course has shape (T,) or (T, n).")
+
+
+@dataclass(frozen=True, eq=False)
+class Drive:
+    """An input object attached to a port of a population; made by :meth:`Network.drive`."""
+
+    population: Population
+    source: Any
+    port: str
+
+
+def _finite(value, where, most_dims):
+    try:
+        x = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise NetworkError(f"{where}: not a number ({value!r}).") from None
+    if x.ndim > most_dims or x.size == 0 or not np.isfinite(x).all():
+        raise NetworkError(f"{where}: has shape {x.shape} or values that are not finite. "
+                           f"Finite numbers with at most {most_dims} dimension(s) are allowed.")
+
+
+class Network:
+    """A network under description.
+
+    Example
+        >>> net = Network("pair")
+        >>> a = net.add("a", LIF(), 100)
+        >>> net.connect(a, a, Probability(0.1), port="delta", weight=0.5, delay=1.0)
+        >>> net.drive(a, CurrentInput(400.0), port="current")
+
+    Errors: :class:`NetworkError` at the call that is wrong.
+    """
+
+    def __init__(self, name="network"):
+        self.name = name
+        self.populations = {}
+        self.projections = {}
+        self.drives = []
+
+    def add(self, name, model, n, *, init=None, positions=None):
+        """Add a population.
+
+        Parameters: ``name`` unique, letters, digits and ``_ -``; ``model`` a Neuron or a SpikeSource; ``n`` >= 1;
+        ``init`` {state: number, array (n,) or distribution}; ``positions`` array (n, d) for rules that need distances.
+        Returns: the :class:`Population`.
+        """
+        if not (isinstance(name, str) and name and all(c.isalnum() or c in "_-" for c in name)):
+            raise NetworkError(f"Network.add: name {name!r} is not allowed. Use letters, digits, '_' and '-'.")
+        if name in self.populations:
+            raise NetworkError(f"Network.add: a population named {name!r} exists already. Names must be unique.")
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not 1 <= n < 2**31:
+            raise NetworkError(f"Network.add: population {name!r} has n = {n!r}. A whole number of at least 1 is needed.")
+        self._check_model(name, model, n)
+        init = dict(init or {})
+        states = model.State._fields if hasattr(model, "State") else ()
+        for state in init:
+            if state not in states:
+                raise NetworkError(f"Network.add: population {name!r} has no state {state!r} to initialise. "
+                                   f"{type(model).__name__} has: {', '.join(states) or 'none'}.")
+        if positions is not None:
+            positions = np.asarray(positions, dtype=np.float64)
+            if positions.ndim != 2 or len(positions) != n or not np.isfinite(positions).all():
+                raise NetworkError(f"Network.add: positions of {name!r} have shape {positions.shape}. (n, d) = ({n}, d) is needed.")
+        self.populations[name] = Population(name, model, int(n), init, positions)
+        return self.populations[name]
+
+    def _check_model(self, name, model, n):
+        if hasattr(model, "schedule"):
+            if model.spikes.n != n:
+                raise NetworkError(f"Network.add: population {name!r} has n = {n} but its spikes are of {model.spikes.n} neurons.")
+        elif hasattr(model, "bind"):
+            model.bind(n, None)
+        else:
+            raise NetworkError(f"Network.add: {model!r} of population {name!r} is not a neuron model. "
+                               "Give an instance of a Neuron (for example LIF()) or a SpikeSource.")
+
+    def connect(self, pre, post, rule, *, port, weight=None, delay, name=None, round_delays=False):
+        """Connect ``pre`` to ``post`` (populations or views) by ``rule``.
+
+        Parameters
+            port    name of an input of the post-synaptic model
+            weight  number, array (one per synapse in the order of the rule), distribution; None if the rule carries weights
+            delay   ms, likewise; at least dt, whole steps unless ``round_delays``
+            name    default ``pre_post``, made unique with a number
+        Returns: the :class:`Projection`.
+        """
+        pre, post = self._view(pre, "pre"), self._view(post, "post")
+        ports = getattr(post.population.model, "Ports", None)
+        ports = ports._fields if ports is not None else ()
+        if port not in ports:
+            raise NetworkError(f"Network.connect: {type(post.population.model).__name__} of population {post.population.name!r} has no "
+                               f"port {port!r}. It has: {', '.join(ports) or 'none'}.")
+        if not hasattr(rule, "build"):
+            raise NetworkError(f"Network.connect: {rule!r} is not a connection rule. Use for example FixedInDegree(80) or AllToAll().")
+        name = name or self._free_name(f"{pre.population.name}_{post.population.name}")
+        if name in self.projections:
+            raise NetworkError(f"Network.connect: a projection named {name!r} exists already. Names must be unique.")
+        self.projections[name] = Projection(name, pre, post, rule, port, weight, delay, round_delays)
+        return self.projections[name]
+
+    def drive(self, population, source, *, port):
+        """Attach an input (:class:`PoissonInput`, :class:`CurrentInput`) to a port of a population."""
+        view = self._view(population, "population")
+        if len(view) != view.population.n:
+            raise NetworkError(f"Network.drive: a slice of {view.population.name!r} was given. Drive the whole population and give "
+                               "one value per neuron (0 for those without input).")
+        ports = getattr(view.population.model, "Ports", None)
+        if ports is None or port not in ports._fields:
+            raise NetworkError(f"Network.drive: population {view.population.name!r} has no port {port!r}. "
+                               f"It has: {', '.join(ports._fields) if ports else 'none'}.")
+        if not isinstance(source, PoissonInput | CurrentInput):
+            raise NetworkError(f"Network.drive: {source!r} is not an input. Use PoissonInput or CurrentInput.")
+        self._check_drive(view.population, source)
+        self.drives.append(Drive(view.population, source, port))
+        return self.drives[-1]
+
+    def _check_drive(self, population, source):
+        value = source.weight if isinstance(source, PoissonInput) else source.value
+        shape = np.shape(value)
+        per_neuron = shape if isinstance(source, PoissonInput) or source.interval is None else shape[1:]
+        if per_neuron not in ((), (population.n,)):
+            raise NetworkError(f"Network.drive: {type(source).__name__} has {per_neuron[0]} values per step for the {population.n} neurons of "
+                               f"{population.name!r}. Give one number or one per neuron.")
+
+    def _view(self, where, what):
+        view = getattr(where, "whole", None)
+        if not isinstance(view, View) or self.populations.get(view.population.name) is not view.population:
+            raise NetworkError(f"Network.connect: {what} = {where!r} is not a population (or slice) of network {self.name!r}. "
+                               "Use what add() returned.")
+        return view
+
+    def _free_name(self, base):
+        name, k = base, 2
+        while name in self.projections:
+            name, k = f"{base}_{k}", k + 1
+        return name
+
+    def __repr__(self):
+        n = sum(p.n for p in self.populations.values())
+        return f"Network({self.name!r}: {len(self.populations)} populations, {n} neurons, {len(self.projections)} projections)"

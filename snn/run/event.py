@@ -1,0 +1,144 @@
+"""The event-driven engine: a compiled program per network, one compiled call per block of steps.
+
+What it is
+    :class:`EventDriven` turns a plan into a program of kernels (``snn.run.loops``, ``snn.run.ir``) over arrays that stay where
+    they are. In every step each part (thread) first delivers spikes to its own neurons, then advances them, then
+    records; the cost of a step is that of the spikes that arrive plus one pass over the neurons that are not silent.
+
+Threads
+    A part owns whole chunks of neurons and is the only one to write there; sums are made in an order fixed by the plan. The
+    result is therefore the same for any number of threads, and the number is chosen from the work per step.
+"""
+import ctypes
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from snn.errors import RunError
+from snn.run import loops, native
+from snn.run.cells import PopulationCells
+from snn.run.recorders import make_recorders
+from snn.run.state import RunState
+from snn.run.synapses import delivery
+
+NEVER = np.iinfo(np.int64).max
+WORK_PER_THREAD = 20_000.0
+"""ns of work per step from which another thread pays for its barrier."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventDriven:
+    """The default engine of :func:`snn.simulate`: event-driven, compiled, on the CPU.
+
+    Parameters
+        threads  number of threads, None: chosen from the work per step (at most the processors given to this process)
+        dtype    "float64" (results equal the reference's bit for bit) or "float32" (twice as fast, half the memory)
+
+    Errors: RunError for other values. Example: ``snn.simulate(net, 1000.0, engine=snn.EventDriven(threads=1, dtype="float32"))``
+    """
+
+    threads: int | None = None
+    dtype: str = "float64"
+
+    def __post_init__(self):
+        if self.dtype not in ("float32", "float64"):
+            raise RunError(f"EventDriven.dtype: is {self.dtype!r}. Allowed: 'float64', 'float32'.")
+        if self.threads is not None and not (isinstance(self.threads, int) and 1 <= self.threads <= 256):
+            raise RunError(f"EventDriven.threads: is {self.threads!r}. A number from 1 to 256, or None to choose, is allowed.")
+
+    def start(self, plan, channels, state=None):
+        """A session that can be advanced; see :class:`EventSession`."""
+        return EventSession(plan, channels, self.threads or choose_threads(plan), state)
+
+
+def choose_threads(plan):
+    """Threads worth their barrier: from neurons and synapses at an assumed 10 Hz, one per ``WORK_PER_THREAD`` ns of a step."""
+    work = 1.5 * plan.n_neurons + plan.n_synapses * 10.0 * plan.dt * 1e-3 * 1.5
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return int(max(1, min(available, work // WORK_PER_THREAD)))
+
+
+class EventSession:
+    """A network in memory, at step ``step``.
+
+    ``advance(stop)`` runs until at most step ``stop`` and returns the step reached (recording buffers may end a block earlier);
+    ``drain(sink)`` hands over what was recorded since; ``state()`` is a checkpoint.
+    """
+
+    def __init__(self, plan, channels, threads, state):
+        self.plan, self.threads = plan, threads
+        self.step = state.step if state is not None else 0
+        self.sync = np.zeros(loops.SyncWords.SIZE, np.int64)
+        self.sync[loops.SyncWords.PARTS] = threads
+        self.sync[loops.SyncWords.YIELD] = _yield_address()
+        kept = _kept_states(plan, channels)
+        self.cells = [PopulationCells(p, plan, threads, kept[p.name]) for p in plan.populations]
+        if state is not None:
+            for cells in self.cells:
+                cells.restore(state.populations[cells.plan.name], self.step)
+        kernels = [delivery(q, self.cells[q.pre], self.cells[q.post], threads) for q in plan.projections]
+        kernels += [c.kernel() for c in self.cells]
+        stop_cell = self.sync[loops.SyncWords.STOP:]
+        self.recorders = make_recorders(plan, channels, self.cells, threads, stop_cell, self.step)
+        kernels += [r.kernel() for r in self.recorders]
+        self._kernels = kernels
+        self.program = np.array([[address, words.address] for address, words in kernels], np.int64)
+        kind = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, *[ctypes.c_int64] * 4, ctypes.c_void_p)
+        self._run = kind(native.address(*loops.time_loop()))
+        self._pool = ThreadPoolExecutor(threads - 1) if threads > 1 else None
+
+    @property
+    def max_steps(self):
+        """Most steps that one block may have, from the space of the trace buffers."""
+        return min([r.max_steps for r in self.recorders] + [1 << 20])
+
+    def advance(self, stop):
+        stop = min(stop, self.step + self.max_steps)
+        self.sync[loops.SyncWords.COUNTER] = 0
+        self.sync[loops.SyncWords.STOP] = NEVER
+        for part in (*self.cells, *self.recorders):
+            part.prepare(self.step, stop)
+        arguments = (self.program.ctypes.data, len(self.program), self.step, stop)
+        others = [self._pool.submit(self._run, *arguments, part, self.sync.ctypes.data) for part in range(1, self.threads)]
+        reached = self._run(*arguments, 0, self.sync.ctypes.data)
+        for other in others:
+            other.result()
+        self.step = reached
+        return reached
+
+    def drain(self, sink):
+        for r in self.recorders:
+            r.drain(sink, self.step)
+        sink.commit(self.step)
+
+    def weights(self, projection):
+        """Weights of a projection, in the order of its rows."""
+        q = self.plan.projection(projection)
+        return np.broadcast_to(q.weight, (q.csr.n_synapses,))
+
+    def state(self):
+        """Checkpoint of the run as it is now."""
+        return RunState(self.step, self.plan.summary(), {c.plan.name: c.snapshot(self.step) for c in self.cells})
+
+    def close(self):
+        if self._pool is not None:
+            self._pool.shutdown()
+
+
+def _kept_states(plan, channels):
+    """{population: names of states and ports whose values must be in memory because they are recorded}."""
+    kept = {p.name: [] for p in plan.populations}
+    for c in channels:
+        if c.key[0] == "traces":
+            kept[c.population].append(c.variable)
+    return kept
+
+
+def _yield_address():
+    """Address of the C library's sched_yield, or 0 where there is none."""
+    if sys.platform == "win32":
+        return 0
+    return ctypes.cast(ctypes.CDLL(None).sched_yield, ctypes.c_void_p).value

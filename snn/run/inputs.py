@@ -1,0 +1,84 @@
+"""How drives and noise reach the ports of a population: the one definition that all engines share.
+
+Each external input of a population becomes a :class:`Source` with its own random stream or table. ``nodes`` builds the
+symbolic inputs for compilation; ``arrive`` evaluates the same with torch.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from snn import random
+from snn.network import PoissonInput
+from snn.run.vectors import poisson_table
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """One external input: ``port`` it adds to, ``kind`` of graph node, and its data.
+
+    noise: ``key``; poisson: ``key``, ``lowest``, ``limits`` (uint32), ``value`` = weight; constant: ``value``;
+    series: ``value`` (T,) or (T, n), ``every`` steps per row.
+    """
+
+    port: str
+    kind: str
+    key: int = 0
+    value: object = None
+    lowest: int = 0
+    limits: object = None
+    every: int = 1
+
+
+def sources(population, plan, seed=None):
+    """The external inputs of a population, in the order in which they are added."""
+    found, seed = [], plan.seed if seed is None else seed
+    if "noise" in population.model.Ports._fields:
+        found.append(Source("noise", "noise", random.stream(seed, population.name, "noise")))
+    for j, (port, drive) in enumerate(population.drives):
+        if isinstance(drive, PoissonInput):
+            lowest, limits = poisson_table(drive.rate * plan.dt * 1e-3)
+            key = random.stream(seed, population.name, "drive", j)
+            found.append(Source(port, "poisson", key, torch.as_tensor(drive.weight, dtype=torch.float64), lowest, limits))
+        elif drive.interval is None:
+            found.append(Source(port, "constant", value=torch.as_tensor(drive.value, dtype=torch.float64)))
+        else:
+            every = round(drive.interval / plan.dt)
+            found.append(Source(port, "series", value=torch.as_tensor(drive.value, dtype=torch.float64), every=every))
+    return found
+
+
+def nodes(population, found):
+    """{port: function of a Graph giving the node of what arrives there}."""
+    def build(port):
+        def node(graph):
+            total = graph.leaf("port", (population.ports.index(port),)) if port in population.ports else graph.node(0.0)
+            for j, s in enumerate(found):
+                if s.port == port:
+                    total = graph.apply("add", total, _node(graph, j, s))
+            return total
+        return node
+    return {port: build(port) for port in {*population.ports, *(s.port for s in found)}}
+
+
+def _node(graph, j, s):
+    if s.kind == "noise":
+        return graph.leaf("noise", (j,))
+    if s.kind == "constant":
+        return graph.leaf("input", (j,), s.value)
+    if s.kind == "series":
+        return graph.leaf("series", (j, s.value.ndim == 2))
+    return graph.apply("mul", graph.leaf("poisson", (j, s.lowest, len(s.limits))), graph.leaf("input", (j,), s.value))
+
+
+def arrive(s, step, n, dtype=torch.float64, device="cpu"):
+    """What source ``s`` adds in ``step``: a tensor of shape (n,) or a scalar."""
+    if s.kind == "constant":
+        return s.value.to(device, dtype)
+    if s.kind == "series":
+        return s.value[min(step // s.every, len(s.value) - 1)].to(device, dtype)
+    bits = random.bits32(*random.step_keys(s.key, step), np.arange(n))
+    if s.kind == "noise":
+        return torch.from_numpy((bits + 1.0) * 2.0 ** -32).to(device, dtype)
+    count = s.lowest + np.searchsorted(s.limits, bits, side="left")
+    return torch.from_numpy(count).to(device, dtype) * s.value.to(device, dtype)

@@ -1,0 +1,222 @@
+"""One entry for all engines: check, plan, run in blocks, record, return a Result.
+
+The run advances in blocks that take about a fifth of a second; after each block what was recorded goes to the sink, the
+progress bar moves (only when a person is watching) and Ctrl-C is looked at. Nothing of the result depends on the blocks.
+"""
+import contextlib
+import platform
+import signal
+import threading
+import time
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from snn.errors import RunError
+from snn.plan import make_plan
+from snn.record import MemorySink, RecordSpikes, RecordState, RecordWeights, SpikeChannel, TraceChannel, WeightChannel
+from snn.run.event import EventDriven
+
+BLOCK_SECONDS = 0.2
+
+
+def simulate(net, duration, *, dt=0.1, engine=None, seed=0, record=None, to=None, overwrite=False, state=None, progress=None):
+    """Simulate a network.
+
+    Parameters
+        net       :class:`snn.Network`
+        duration  ms of model time, whole steps; counted from ``state`` if one is given
+        dt        ms
+        engine    ``EventDriven()`` (default), ``Reference()`` or ``Clocked()``
+        seed      of connections, initial values and noise
+        record    list of RecordSpikes, RecordState, RecordWeights; default: the spikes of all populations
+        to        file that the recording is streamed to (native HDF5 archive); default: memory
+        state     a RunState to go on from (``result.state`` or ``snn.load``)
+        progress  True/False to force or forbid the progress bar; default: when stderr is a terminal
+    Returns: :class:`snn.Result`. Ctrl-C ends the run after the current block; the Result holds what was recorded and
+    ``meta["interrupted"]`` is True (a second Ctrl-C raises KeyboardInterrupt).
+    Errors: NetworkError, ModelError, RunError before anything runs; OutputError when the disk is full.
+
+    Example: ``result = snn.simulate(net, 1000.0, dt=0.1, seed=1)``
+    """
+    engine = engine or EventDriven()
+    steps = _check_times(duration, dt)
+    _check_engine(engine)
+    sink = _sink(to, overwrite)
+    started = time.perf_counter()
+    asked = [RecordSpikes(name) for name in net.populations] if record is None else list(record)
+    stepped = {r.population for r in asked if isinstance(r, RecordState)}
+    plan = make_plan(net, dt, seed=seed, dtype=engine.dtype, stepped=stepped)
+    if state is not None:
+        state.check(plan)
+    first = state.step if state is not None else 0
+    channels = [_channel(r, plan, first) for r in asked]
+    built = time.perf_counter()
+    session = engine.start(plan, channels, state)
+    ready = time.perf_counter()
+    sink.open(_meta(plan, engine, duration, first, session), channels)
+    run = _Run(session, sink, first + steps, _weight_steps(asked, channels, plan, first, steps), progress)
+    try:
+        interrupted = run.go()
+        end = session.state()
+    finally:
+        session.close()
+        sink.close()
+    return _finish(sink, plan, end, interrupted, {"build": built - started, "prepare": ready - built, "run": run.seconds})
+
+
+def _finish(sink, plan, end, interrupted, wall):
+    result = sink.result(plan=plan, state=end)
+    result.meta["wall_s"] = wall
+    result.meta["interrupted"] = interrupted
+    if interrupted:
+        warnings.warn(f"simulate: interrupted at {end.time:g} ms; the result holds what was recorded until then.", RuntimeWarning, stacklevel=3)
+    return result
+
+
+@dataclass
+class _Run:
+    """The loop over blocks."""
+
+    session: object
+    sink: object
+    stop: int
+    due: list
+    progress: object
+    seconds: float = 0.0
+
+    def go(self):
+        """Run to the end; returns whether it was interrupted."""
+        block, session = 16, self.session
+        self._weights(session.step - 1)
+        with _Interrupt() as interrupt, _bar(session.step, self.stop, self.progress) as bar:
+            while session.step < self.stop and not interrupt.asked:
+                before, t = session.step, time.perf_counter()
+                reached = session.advance(min(session.step + block, self.stop, self._next_due()))
+                took = time.perf_counter() - t
+                self.seconds += took
+                self._weights(reached - 1)
+                session.drain(self.sink)
+                bar.update(reached - before)
+                block = max(1, min(int((reached - before) * BLOCK_SECONDS / max(took, 1e-6)), 4 * block))
+            if session.step >= self.stop:
+                self.sink.commit(session.step)
+            return interrupt.asked
+
+    def _next_due(self):
+        return min((s + 1 for _, _, steps in self.due for s in steps if s + 1 > self.session.step), default=self.stop)
+
+    def _weights(self, step):
+        for channel, synapses, steps in self.due:
+            if step in steps:
+                self.sink.weights(channel, step, self.session.weights(channel.projection)[synapses])
+
+
+class _Interrupt:
+    """Turns the first Ctrl-C into a flag; in a thread other than the main one it does nothing."""
+
+    asked = False
+
+    def __enter__(self):
+        self.before = None
+        if threading.current_thread() is threading.main_thread():
+            self.before = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def _ask(self, *_):
+        self.asked = True
+        signal.signal(signal.SIGINT, self.before)
+
+    def __exit__(self, *_):
+        if self.before is not None and not self.asked:
+            signal.signal(signal.SIGINT, self.before)
+
+
+@contextlib.contextmanager
+def _bar(first, stop, progress):
+    from tqdm import tqdm
+    with tqdm(total=stop - first, disable=None if progress is None else not progress, unit="step", desc="simulate", delay=2.0, leave=False) as bar:
+        yield bar
+
+
+def _check_times(duration, dt):
+    for name, value in (("duration", duration), ("dt", dt)):
+        if isinstance(value, bool) or not np.isscalar(value) or not np.isfinite(value) or value <= 0:
+            raise RunError(f"simulate.{name}: is {value!r} ms. A finite number above 0 is needed.")
+    steps = round(duration / dt)
+    if steps < 1 or abs(duration / dt - steps) > 1e-6 * max(1, steps):
+        raise RunError(f"simulate.duration: {duration:g} ms is not a whole number of steps of {dt:g} ms. "
+                       f"Use {max(1, steps) * dt:g} ms.")
+    return steps
+
+
+def _check_engine(engine):
+    if not (hasattr(engine, "start") and hasattr(engine, "dtype")):
+        raise RunError(f"simulate.engine: is {engine!r}. Give snn.EventDriven(), snn.Reference() or snn.Clocked().")
+
+
+def _sink(to, overwrite):
+    if to is None:
+        return MemorySink()
+    from snn.export.archive import ArchiveSink
+    return ArchiveSink(to, overwrite=overwrite)
+
+
+def _channel(r, plan, first):
+    """The channel that an engine fills for a request; raises where it names something that is not there."""
+    if isinstance(r, RecordWeights):
+        return _weight_channel(r, plan, first)
+    if not isinstance(r, RecordSpikes | RecordState):
+        raise RunError(f"simulate.record: {r!r} is not a request. Use RecordSpikes, RecordState or RecordWeights.")
+    p = plan.population(r.population)
+    if r.ids is not None and len(r.ids) and max(r.ids) >= p.n:
+        raise RunError(f"{type(r).__name__}.ids: {max(r.ids)} is not a neuron of {p.name!r}, which has {p.n}. Use 0 to {p.n - 1}.")
+    if isinstance(r, RecordSpikes):
+        return SpikeChannel(p.name, p.n, plan.dt, r.ids, first)
+    ids = np.arange(p.n) if r.ids is None else np.asarray(r.ids, np.int64)
+    return TraceChannel(p.name, r.variable, _unit(p, r.variable), ids, plan.dt, r.every, np.dtype(plan.dtype).type, first)
+
+
+def _unit(p, variable):
+    if p.replayed:
+        raise RunError(f"RecordState.variable: population {p.name!r} replays given spikes and has no state {variable!r}.")
+    states, ports = p.model.units(p.model.State), p.model.units(p.model.Ports)
+    known = {**states, **{f"x.{port}": unit for port, unit in ports.items()}}
+    if variable not in known:
+        raise RunError(f"RecordState.variable: {type(p.model).__name__} of population {p.name!r} has no {variable!r}. "
+                       f"It has: {', '.join(known)}.")
+    return known[variable]
+
+
+def _weight_channel(r, plan, first):
+    q = plan.projection(r.projection)
+    chosen = np.arange(q.csr.n_synapses) if r.synapses is None else np.asarray(r.synapses, np.int64)
+    if len(chosen) and chosen.max() >= q.csr.n_synapses:
+        raise RunError(f"RecordWeights.synapses: {chosen.max()} is not a synapse of {q.name!r}, which has {q.csr.n_synapses}.")
+    pre = np.searchsorted(q.csr.indptr, chosen, side="right") - 1 + q.pre_offset
+    post = q.csr.targets[chosen].astype(np.int64) + q.post_offset
+    model = plan.populations[q.post].model
+    unit = model.units(model.Ports)[plan.populations[q.post].ports[q.port]]
+    return WeightChannel(q.name, pre, post, plan.dt, unit, np.dtype(plan.dtype).type, first)
+
+
+def _weight_steps(asked, channels, plan, first, steps):
+    """[(channel, synapses, steps after which their weights are taken)]."""
+    due = []
+    for r, c in zip(asked, channels, strict=True):
+        if isinstance(r, RecordWeights):
+            last = first + steps - 1
+            every = None if r.every is None else max(1, round(r.every / plan.dt))
+            chosen = slice(None) if r.synapses is None else np.asarray(r.synapses, np.int64)
+            due.append((c, chosen, {last} if every is None else {s for s in range(first - 1, last + 1) if (s + 1) % every == 0}))
+    return due
+
+
+def _meta(plan, engine, duration, first, session):
+    import torch
+
+    from snn import __version__
+    return {"dt": plan.dt, "seed": plan.seed, "dtype": plan.dtype, "duration": float(duration), "start": first * plan.dt,
+            "engine": repr(engine), "threads": getattr(session, "threads", 1), "network": plan.summary(), "plan": repr(plan),
+            "versions": {"snn": __version__, "numpy": np.__version__, "torch": torch.__version__, "python": platform.python_version()}}

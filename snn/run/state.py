@@ -1,0 +1,107 @@
+"""Checkpoints: everything that a run needs to go on as if it had never stopped.
+
+What it holds
+    The step (which is also the position of every random stream), the states of all neurons, what is on its way to them,
+    the spikes that are still to be delivered, and for chunks that are passed over how long they have been silent.
+    run(a) then run(b) from the state equals run(a + b) bit for bit, also from a file and in another process.
+
+File layout (HDF5): attributes ``format``, ``version``, ``summary`` (JSON); ``/populations/<name>/state/<variable>``,
+``.../inputs/<port>``, ``.../spike_steps``, ``.../spike_ids``, ``.../elapsed``, ``.../busy``.
+"""
+import json
+import os
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from snn.errors import DataError, MissingFile, OutputError, RunError
+
+FORMAT, VERSION = "snn-state", 1
+
+
+@dataclass(frozen=True, eq=False)
+class PopulationState:
+    """``values`` {state: (n,)}; ``inputs`` {port: (depth, n)}, row r arrives r steps from now; ``spike_steps``, ``spike_ids``:
+    recent spikes, in order; ``elapsed``, ``busy``: per chunk of neurons, steps passed over and step until which it is held."""
+
+    values: dict
+    inputs: dict
+    spike_steps: np.ndarray
+    spike_ids: np.ndarray
+    elapsed: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    busy: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+
+
+@dataclass(frozen=True, eq=False)
+class RunState:
+    """State of a whole run before step ``step``; ``summary`` is that of the plan it belongs to."""
+
+    step: int
+    summary: dict
+    populations: dict
+
+    @property
+    def time(self):
+        """Model time in ms."""
+        return self.step * self.summary["dt"]
+
+    def __repr__(self):
+        return f"RunState({self.summary['name']!r} at {self.time:g} ms)"
+
+    def check(self, plan):
+        """Raise :class:`RunError` where this state does not belong to ``plan``."""
+        mine, other = self.summary, plan.summary()
+        for key in ("dt", "seed", "dtype", "populations", "projections"):
+            if mine.get(key) != other[key]:
+                raise RunError(f"simulate.state: its {key} is {mine.get(key)!r}, that of this run {other[key]!r}. "
+                               "Continue with the same network, dt, seed and precision.")
+
+
+def save(state, path, *, overwrite=False):
+    """Write a :class:`RunState` to an HDF5 file. Errors: RunError if the file exists, OutputError if writing fails."""
+    import h5py
+    path = os.fspath(path)
+    if os.path.exists(path) and not overwrite:
+        raise RunError(f"save.path: {path} exists. Choose another name or allow overwrite=True.")
+    beside = path + ".part"
+    try:
+        with h5py.File(beside, "w") as f:
+            f.attrs.update(format=FORMAT, version=VERSION, step=state.step, summary=json.dumps(state.summary))
+            for name, p in state.populations.items():
+                g = f.create_group(f"populations/{name}")
+                for group, arrays in (("state", p.values), ("inputs", p.inputs)):
+                    g.create_group(group)
+                    for key, x in arrays.items():
+                        g[group][key] = x
+                for key in ("spike_steps", "spike_ids", "elapsed", "busy"):
+                    g[key] = getattr(p, key)
+        os.replace(beside, path)
+    except OSError as err:
+        if os.path.exists(beside):
+            os.remove(beside)
+        raise OutputError(f"save.path: cannot write {path} ({err}). Free some space or choose another place.") from err
+
+
+def load(path):
+    """Read a :class:`RunState` written by :func:`save`. Errors: MissingFile; DataError for damaged or foreign files."""
+    import h5py
+    path = os.fspath(path)
+    if not os.path.exists(path):
+        raise MissingFile(f"load.path: {path} does not exist. Give a file written by snn.save.")
+    try:
+        with h5py.File(path, "r") as f:
+            if f.attrs.get("format") != FORMAT:
+                raise DataError(f"load.path: {path} is no state of a run (format {f.attrs.get('format')!r}). Give a file written by snn.save.")
+            if f.attrs["version"] > VERSION:
+                raise DataError(f"load.path: {path} has version {f.attrs['version']}; this library reads up to {VERSION}. Update the library.")
+            return RunState(int(f.attrs["step"]), json.loads(f.attrs["summary"]),
+                            {name: _population(g) for name, g in f["populations"].items()})
+    except (OSError, KeyError, ValueError, TypeError, AttributeError) as err:
+        if isinstance(err, DataError):
+            raise
+        raise DataError(f"load.path: {path} is damaged ({err}).") from err
+
+
+def _population(g):
+    return PopulationState({k: x[()] for k, x in g["state"].items()}, {k: x[()] for k, x in g["inputs"].items()},
+                           *(g[key][()] for key in ("spike_steps", "spike_ids", "elapsed", "busy")))

@@ -1,0 +1,157 @@
+"""Operations of a model's graph as vector instructions.
+
+Arithmetic
+    float64: plain IEEE operations in the order of the text, no contraction, so that results equal the reference's bit for
+    bit (``exp``, ``sigmoid``, ``tanh`` as defined in ``snn.exact``; log, sin, cos, pow come from the C library and may
+    differ from torch's in the last place). float32: contraction of multiply and add is allowed.
+"""
+import math
+
+import numpy as np
+from llvmlite import ir
+
+from snn import exact, random
+from snn.errors import ModelError
+from snn.run.block import BOOL, I32, I64
+
+LANES = {"float32": 8, "float64": 8}
+CALLS = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor", "round": "nearbyint", "log": "log", "sin": "sin", "cos": "cos"}
+SINGLE = {"low": -87.0, "high": 88.0, "magic": 12582912.0, "degree": 7, "ln2": (0.693359375, -2.12194440e-4), "bias": 127, "shift": 23}
+DOUBLE = {"low": exact.LOWEST, "high": exact.HIGHEST, "magic": exact.MAGIC, "degree": 13, "ln2": (exact.LN2_HIGH, exact.LN2_LOW),
+          "bias": 1023, "shift": 52}
+
+
+class Vectors:
+    """Emits operations on vectors of ``LANES[dtype]`` neurons through the builder of a :class:`snn.run.block.Block`."""
+
+    def __init__(self, block, dtype):
+        self.k, self.b, self.lanes = block, block.b, LANES[dtype]
+        self.single = dtype == "float32"
+        self.scalar, self.size = (ir.FloatType(), 4) if self.single else (ir.DoubleType(), 8)
+        self.flags = ("contract", "nsz") if self.single else ()
+        self.real = ir.VectorType(self.scalar, self.lanes)
+        self.integers = ir.VectorType(I32, self.lanes)
+        self.booleans = ir.VectorType(BOOL, self.lanes)
+
+    def number(self, x, kind=None):
+        kind = kind or self.real
+        return ir.Constant(kind, [ir.Constant(kind.element, x)] * self.lanes)
+
+    def splat(self, x, kind=None):
+        kind = kind or self.real
+        one = self.b.insert_element(ir.Constant(kind, ir.Undefined), x, ir.Constant(I32, 0))
+        return self.b.shuffle_vector(one, ir.Constant(kind, ir.Undefined), ir.Constant(self.integers, [0] * self.lanes))
+
+    def load(self, base, index):
+        return self.b.load(self.k.at(base, index, self.size), typ=self.real, align=self.size)
+
+    def store(self, x, base, index):
+        self.b.store(x, self.k.at(base, index, self.size), align=self.size)
+
+    def scalar_at(self, base, index):
+        return self.b.load(self.k.at(base, index, self.size), typ=self.scalar)
+
+    def apply(self, owner, op, a):
+        """The operation ``op`` of the graph on the vectors ``a``; ``owner`` is named where it cannot be compiled."""
+        b = self.b
+        if op in ("add", "sub", "mul", "div"):
+            return getattr(b, "f" + op)(*a, flags=self.flags)
+        if op in ("lt", "le", "gt", "ge", "eq", "ne"):
+            sign = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}[op]
+            return (b.fcmp_unordered if op == "ne" else b.fcmp_ordered)(sign, *a)
+        if op in ("minimum", "maximum"):
+            return self._limit("<" if op == "minimum" else ">", *a)
+        simple = {"neg": b.fneg, "and": b.and_, "or": b.or_, "not": b.not_, "where": b.select,
+                  "exp": self.exp, "sigmoid": self.sigmoid, "tanh": self.tanh}
+        if op in simple:
+            return simple[op](*a)
+        if op == "pow" or op in CALLS:
+            return self.intrinsic(CALLS.get(op, "pow"), *a)
+        raise ModelError(f"{owner}: torch.{op} of a state is not compiled; of parameters alone it is allowed. "
+                         "Write it with exp, log, sin, cos, tanh, sigmoid or sqrt.")
+
+    def _limit(self, sign, x, y):
+        """Smaller or larger of two; NaN in either gives NaN, as in torch."""
+        b = self.b
+        chosen = b.select(b.fcmp_ordered(sign, x, y), x, y)
+        return b.select(b.fcmp_unordered("!=", x, x), x, chosen)
+
+    def intrinsic(self, name, *a):
+        full = f"llvm.{name}.v{self.lanes}f{self.size * 8}"
+        f = self.k.module.globals.get(full)
+        if f is None:
+            f = ir.Function(self.k.module, ir.FunctionType(self.real, [self.real] * len(a)), full)
+        return self.b.call(f, a)
+
+    def exp(self, x):
+        """``snn.exact.exp``; in single precision the same scheme with a polynomial of degree 7."""
+        b, c, flags, p = self.b, self.number, self.flags, SINGLE if self.single else DOUBLE
+        x = b.select(b.fcmp_ordered(">", x, c(p["high"])), c(p["high"]), x)
+        x = b.select(b.fcmp_ordered("<", x, c(p["low"])), c(p["low"]), x)
+        shifted = b.fadd(b.fmul(x, c(exact.LOG2_E), flags=flags), c(p["magic"]), flags=flags)
+        k = b.fsub(shifted, c(p["magic"]))
+        r = b.fsub(x, b.fmul(k, c(p["ln2"][0]), flags=flags), flags=flags)
+        r = b.fsub(r, b.fmul(k, c(p["ln2"][1]), flags=flags), flags=flags)
+        total = c(1.0 / math.factorial(p["degree"]))
+        for j in range(p["degree"] - 1, -1, -1):
+            total = b.fadd(b.fmul(total, r, flags=flags), c(exact.TAYLOR[j]), flags=flags)
+        kind = ir.VectorType(I32 if self.single else I64, self.lanes)
+        power = b.shl(b.add(b.bitcast(shifted, kind), c(p["bias"], kind)), c(p["shift"], kind))
+        return b.fmul(total, b.bitcast(power, self.real), flags=flags)
+
+    def sigmoid(self, x):
+        one = self.number(1.0)
+        return self.b.fdiv(one, self.b.fadd(self.exp(self.b.fneg(x)), one, flags=self.flags), flags=self.flags)
+
+    def tanh(self, x):
+        b, one = self.b, self.number(1.0)
+        e = self.exp(b.fmul(self.intrinsic("fabs", x), self.number(-2.0)))
+        t = b.fdiv(b.fsub(one, e), b.fadd(e, one))
+        return b.select(b.fcmp_ordered("<", x, self.number(0.0)), b.fneg(t), t)
+
+    # -- random numbers: the definitions of snn.random, 32 bits per neuron and step -------------------------------------
+    def step_keys(self, key):
+        """``snn.random.step_keys``: bits64(key, step) cut into two words."""
+        b, c = self.b, self.k.i64
+        z = b.add(key, b.mul(b.add(self.k.step, c(1)), c(random.GOLDEN)))
+        z = b.mul(b.xor(z, b.lshr(z, c(30))), c(random.MULTIPLY_1))
+        z = b.mul(b.xor(z, b.lshr(z, c(27))), c(random.MULTIPLY_2))
+        z = b.xor(z, b.lshr(z, c(31)))
+        return tuple(self.splat(b.trunc(x, I32), self.integers) for x in (z, b.lshr(z, c(32))))
+
+    def bits(self, keys, i):
+        """``snn.random.bits32`` of neurons i to i + lanes - 1."""
+        b = self.b
+        index = b.add(self.splat(b.trunc(i, I32), self.integers), ir.Constant(self.integers, list(range(self.lanes))))
+        return self._mix(b.add(self._mix(b.xor(index, keys[0])), keys[1]))
+
+    def _mix(self, x):
+        b, c = self.b, lambda v: self.number(v, self.integers)
+        x = b.mul(b.xor(x, b.lshr(x, c(16))), c(random.MIX_A))
+        x = b.mul(b.xor(x, b.lshr(x, c(15))), c(random.MIX_B))
+        return b.xor(x, b.lshr(x, c(16)))
+
+    def noise(self, bits):
+        """Uniform number in (0, 1]: (bits + 1) 2^-32."""
+        return self.b.fmul(self.b.fadd(self.b.uitofp(bits, self.real), self.number(1.0)), self.number(2.0 ** -32))
+
+    def poisson(self, bits, limits, lowest, n):
+        """Poisson count by inversion: ``lowest`` plus the number of the ``n`` thresholds at ``limits`` that ``bits`` exceed."""
+        b, total = self.b, self.number(lowest, self.integers)
+        for j in range(n):
+            limit = self.splat(b.load(self.k.at(limits, self.k.i64(j), 4), typ=I32), self.integers)
+            total = b.add(total, b.zext(b.icmp_unsigned(">", bits, limit), self.integers))
+        return b.sitofp(total, self.real)
+
+
+def poisson_table(mean):
+    """Thresholds of the inversion method for a Poisson count: ``(lowest, thresholds uint32)``.
+
+    The count is ``lowest`` plus the number of thresholds that 32 random bits exceed; probabilities are exact to 2^-32.
+    """
+    from scipy.stats import poisson
+    k = np.arange(0, int(mean + 12 * math.sqrt(mean) + 30))
+    limits = np.floor(poisson.cdf(k, mean) * 2.0 ** 32)
+    lowest = int(np.argmax(limits >= 1))
+    inside = limits[(limits >= 1) & (limits < 2.0 ** 32)]
+    return lowest, (inside - 1).astype(np.uint32)

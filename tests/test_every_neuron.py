@@ -1,0 +1,322 @@
+"""What every model of the catalogue must fulfil; a new entry of ``snn.neurons.__all__`` is tested at once."""
+import dataclasses
+import inspect
+import re
+from typing import Annotated, get_origin, get_type_hints
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from neuron_runs import busy_state, filled, freed, noise, run
+
+import snn
+import snn.neurons
+from snn.contract import Neuron, heaviside, step
+from snn.errors import ModelError
+from snn.graph import trace
+
+ENTRIES = [getattr(snn.neurons, name) for name in snn.neurons.__all__]
+MODELS = [entry for entry in ENTRIES if issubclass(entry, Neuron)]
+UNITS = {"1", "ms", "mV", "pA", "nS", "pF", "Hz", "1/ms", "mV/ms"}
+DT = 0.1
+
+
+def of(models):
+    return pytest.mark.parametrize("Model", models, ids=lambda M: M.__name__)
+
+
+every_model = of(MODELS)
+spiking = of([M for M in MODELS if {"V_reset", "c"} & {f.name for f in dataclasses.fields(M)}])
+
+
+def smooth(margin):
+    return torch.sigmoid(4.0 * margin)
+
+
+def fields_of(model):
+    return {f.name: getattr(model, f.name) for f in dataclasses.fields(model)}
+
+
+def varied(Model, n, seed):
+    """The default parameters, each as an array that varies by one percent."""
+    rng = np.random.default_rng(seed)
+    return {name: value * rng.uniform(0.99, 1.01, n) for name, value in fields_of(Model()).items()}
+
+
+# Documentation
+
+
+@of(ENTRIES)
+def test_docstring_has_all_parts_in_order(Model):
+    text = inspect.getdoc(Model)
+    places = [text.find(f"\n{part}") for part in ("Formula", "Shapes and units", "Errors:", "Source:", "Example:")]
+    assert -1 not in places and places == sorted(places)
+    assert len(text.split("\n\n")[0]) > 30
+
+
+@of(ENTRIES)
+def test_examples_of_the_docstring_run(Model):
+    examples = re.findall(r"``(\w+(?:\.\w+)?\(.*?\))``", inspect.getdoc(Model).split("Example:")[1], flags=re.S)
+    assert examples
+    for code in examples:
+        assert isinstance(eval(code, {**vars(snn.neurons), "snn": snn}), Model)
+
+
+@every_model
+def test_fields_have_unit_and_meaning(Model):
+    for f in dataclasses.fields(Model):
+        assert f.metadata["unit"] in UNITS and len(f.metadata["doc"]) > 3, f.name
+        assert f.kw_only and isinstance(f.default, float), f.name
+
+
+@every_model
+@pytest.mark.parametrize("kind", ["State", "Ports"])
+def test_states_and_ports_are_annotated_with_units(Model, kind):
+    names = getattr(Model, kind)
+    hints = get_type_hints(names, include_extras=True)
+    assert names._fields
+    for name in names._fields:
+        assert get_origin(hints[name]) is Annotated, name
+        assert Model.units(names)[name] in UNITS, name
+        assert f"``{name}``" in inspect.getdoc(Model), name
+
+
+# Parameters
+
+
+@every_model
+def test_frozen_and_equal_by_value(Model):
+    model, first = Model(), dataclasses.fields(Model)[0]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(model, first.name, 1.0)
+    assert model == Model()
+    assert model != dataclasses.replace(model, **{first.name: getattr(model, first.name) * 1.01})
+    as_tensor = torch.tensor(getattr(model, first.name), dtype=torch.float64)
+    assert model == dataclasses.replace(model, **{first.name: as_tensor})
+
+
+@every_model
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), np.ones((2, 2)), "much", None])
+def test_impossible_values_are_refused_by_name(Model, bad):
+    for f in dataclasses.fields(Model):
+        with pytest.raises(ModelError, match=rf"{Model.__name__}\.{f.name}: "):
+            Model(**{f.name: bad})
+
+
+@every_model
+def test_domains_are_guarded(Model):
+    for f in dataclasses.fields(Model):
+        low = f.metadata["bounds"]["above"], f.metadata["bounds"]["at_least"]
+        if low[0] is not None:
+            with pytest.raises(ModelError, match=rf"{Model.__name__}\.{f.name}: is .* must be above"):
+                Model(**{f.name: float(low[0])})
+        if low[1] is not None:
+            with pytest.raises(ModelError, match=rf"{Model.__name__}\.{f.name}: is .* must be at least"):
+                Model(**{f.name: np.array([f.default, low[1] - 1.0])})
+        if f.metadata["unit"] in ("ms", "pF", "nS") and f.name != "a":
+            assert low != (None, None), f"{f.name} has no lower bound"
+
+
+@every_model
+def test_wrong_number_of_values_is_refused(Model):
+    for f in dataclasses.fields(Model):
+        with pytest.raises(ModelError, match=rf"{Model.__name__}\.{f.name}: has 3 values for 4 neurons"):
+            Model(**{f.name: np.full(3, f.default)}).bind(4, torch.float64)
+
+
+@every_model
+def test_binding_keeps_double_precision_and_the_graph(Model):
+    for f in dataclasses.fields(Model):
+        assert getattr(Model(**{f.name: f.default + 1e-9}).bind(2, torch.float64), f.name).item() == f.default + 1e-9
+        leaf = torch.nn.Parameter(torch.full((2,), f.default))
+        assert getattr(Model(**{f.name: leaf}).bind(2, torch.float64), f.name).requires_grad
+
+
+# The methods are pure, elementwise and keep their precision
+
+
+@every_model
+def test_traces_to_a_graph_of_allowed_operations(Model):
+    for model in (Model(), Model(**varied(Model, 3, 1))):
+        inputs = {p: (lambda graph, p=p: graph.leaf("input", (p,))) for p in Model.Ports._fields}
+        traced = trace(model, 3, DT, inputs)
+        assert set(traced.state) == set(Model.State._fields)
+        assert (traced.fired is None) == (model.bind(3, torch.float64).margin(filled(model.rest(), 3)) is None)
+
+
+@every_model
+def test_a_step_changes_nothing_outside(Model):
+    model = Model().bind(8, torch.float64)
+    s = busy_state(Model, 8, seed=3)
+    x = Model.Ports(*(torch.as_tensor(a[0]) for a in noise(Model(), 1, 8, 4).values()))
+    before = [t.clone() for t in (*s, *x)]
+    first, second = step(model, s, x, DT, heaviside), step(model, s, x, DT, heaviside)
+    assert all(torch.equal(a, b) for a, b in zip(before, (*s, *x), strict=True))
+    assert all(torch.equal(torch.as_tensor(a), torch.as_tensor(b)) for a, b in zip(first[0], second[0], strict=True))
+
+
+@every_model
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_states_keep_their_type(Model, dtype):
+    model = Model().bind(4, dtype)
+    s = Model.State(*(t.to(dtype) for t in busy_state(Model, 4, seed=5)))
+    x = Model.Ports(*(torch.as_tensor(a[0]).to(dtype) for a in noise(Model(), 1, 4, 6).values()))
+    for fire in (heaviside, smooth):
+        assert {torch.as_tensor(t).dtype for t in step(model, s, x, DT, fire)[0]} == {dtype}
+
+
+@every_model
+def test_per_neuron_values_equal_single_neurons(Model):
+    n, steps, name = 4, 300, Model.State._fields[0]
+    values, inputs = varied(Model, n, 7), noise(Model(), 300, n, 8)
+    together, fired, _ = run(Model(**values), steps, DT, inputs, n=n, record=name)
+    for j in range(n):
+        one = Model(**{k: float(v[j]) for k, v in values.items()})
+        alone, alone_fired, _ = run(one, steps, DT, {p: a[:, j] for p, a in inputs.items()}, record=name)
+        np.testing.assert_allclose(together[:, j], alone[:, 0], rtol=1e-9, atol=1e-9)
+        assert (fired[:, j] == alone_fired[:, 0]).all()
+
+
+@every_model
+def test_batches_of_any_shape(Model):
+    model, s = Model().bind(6, torch.float64), busy_state(Model, 6, seed=9)
+    x = Model.Ports(*(torch.as_tensor(a[0]) for a in noise(Model(), 1, 6, 10).values()))
+    flat, _ = step(model, s, x, DT, heaviside)
+    wide, _ = step(model, Model.State(*(t.expand(5, 6) for t in s)), x, DT, heaviside)
+    for a, b in zip(flat, wide, strict=True):
+        np.testing.assert_allclose(torch.as_tensor(b).expand(5, 6)[4], torch.as_tensor(a).expand(6), rtol=1e-14)
+
+
+# Gradients
+
+
+@every_model
+def test_gradients_of_a_smooth_step_are_right(Model):
+    n, names = 3, [f.name for f in dataclasses.fields(Model)]
+    params = [torch.full((n,), inside(f), dtype=torch.float64) for f in dataclasses.fields(Model)]
+    state = far_from_threshold(Model, n)
+    inputs = [torch.as_tensor(a[0]) for a in noise(Model(), 1, n, 12).values()]
+    sizes = [len(state), len(state) + len(inputs)]
+
+    def one_step(*tensors):
+        s, x = Model.State(*tensors[:sizes[0]]), Model.Ports(*tensors[sizes[0]:sizes[1]])
+        model = Model(**dict(zip(names, tensors[sizes[1]:], strict=True))).bind(n, torch.float64)
+        after, z = step(model, s, x, DT, smooth)
+        return tuple(t for t in (*after, z) if t is not None)
+
+    leaves = [t.clone().requires_grad_() for t in (*state, *inputs, *params)]
+    assert torch.autograd.gradcheck(one_step, leaves, eps=1e-6, atol=1e-5, rtol=1e-4)
+
+
+def inside(f):
+    """The default of a field, moved off the edge of its domain for the finite difference."""
+    return f.default + 0.01 if f.default == f.metadata["bounds"]["at_least"] else f.default
+
+
+def far_from_threshold(Model, n):
+    """States with a moderate margin, where a finite difference is accurate; the last neuron is held if it can be."""
+    s = freed(busy_state(Model, 64, seed=11))
+    margin = Model().bind(64, torch.float64).margin(s)
+    chosen = torch.arange(n) if margin is None else torch.nonzero(margin < -0.4).flatten()[:n]
+    s = Model.State(*(t[chosen] for t in s))
+    return s._replace(ref=torch.tensor([-1.0] * (n - 1) + [1.03]).double()) if "ref" in s._fields else s
+
+
+@every_model
+def test_gradients_reach_every_parameter_through_steps(Model):
+    n, model = 3, Model()
+    leaves = {k: torch.nn.Parameter(torch.full((n,), v, dtype=torch.float64)) for k, v in fields_of(model).items()}
+    bound = Model(**leaves).bind(n, torch.float64)
+    s, loss, inputs = filled(bound.rest(), n), 0.0, noise(model, 20, n, 13)
+    for k in range(20):
+        s, z = step(bound, s, Model.Ports(*(torch.as_tensor(a[k]) for a in inputs.values())), DT, smooth)
+        loss = loss + sum(t.sum() for t in s) + (0.0 if z is None else z.sum())
+    loss.backward()
+    for name, leaf in leaves.items():
+        assert torch.isfinite(leaf.grad).all() and (leaf.grad != 0).any(), name
+
+
+# Claims
+
+
+@of([M for M in MODELS if M.exact])
+@settings(max_examples=30)
+@given(a=st.floats(0.01, 30.0), b=st.floats(0.01, 30.0), seed=st.integers(0, 5))
+def test_exact_means_that_flows_compose(Model, a, b, seed):
+    model, s = Model().bind(16, torch.float64), freed(busy_state(Model, 16, seed))
+    for one, two in zip(model.flow(s, a + b), model.flow(model.flow(s, a), b), strict=True):
+        np.testing.assert_allclose(two, torch.as_tensor(one).expand(16), rtol=1e-12, atol=1e-12)
+
+
+@of([M for M in MODELS if M().quiet() is not None])
+@settings(max_examples=10)
+@given(seed=st.integers(0, 1000), dt=st.sampled_from([0.1, 0.3, 1.0]))
+def test_quiet_means_no_spike_without_input(Model, seed, dt):
+    model = Model(**varied(Model, 16, seed))
+    s, wait = busy_state(Model, 16, seed), round(model.quiet() / dt) + 2
+    _, fired, _ = run(model, wait + 1000, dt, n=16, state=s, record=Model.State._fields[0])
+    assert not fired[wait:].any()
+
+
+@of([M for M in MODELS if M().quiet() is not None])
+def test_rest_is_a_fixed_point_below_threshold(Model):
+    model = Model(**varied(Model, 4, 14)).bind(4, torch.float64)
+    s = filled(model.rest(), 4)
+    for before, after in zip(s, model.flow(s, 1.0), strict=True):
+        np.testing.assert_allclose(torch.as_tensor(after).expand(4), before, rtol=1e-13)
+    assert model.margin(s) is None or (model.margin(s) < 0).all()
+
+
+@spiking
+def test_margin_is_zero_at_threshold_and_minus_one_after_a_reset(Model):
+    model, s = Model().bind(16, torch.float64), busy_state(Model, 16, seed=15)
+    after = model.reset(s, torch.ones(16, dtype=torch.bool))
+    np.testing.assert_allclose(model.margin(after), -1.0, atol=1e-12)
+    top = model.V_peak if hasattr(model, "V_peak") else model.V_th
+    at_rest = filled(model.rest(), 16)
+    np.testing.assert_allclose(model.margin(at_rest._replace(v=top.expand(16))), 0.0, atol=1e-12)
+    assert ((model.margin(at_rest) > -1.5) & (model.margin(at_rest) < -0.5)).all()
+
+
+@spiking
+def test_a_spike_changes_only_who_fired(Model):
+    model, s = Model().bind(16, torch.float64), busy_state(Model, 16, seed=16)
+    z = torch.arange(16) % 2 == 0
+    after, smoothly = model.reset(s, z), model.reset(s, z.double())
+    for name, a, b, c in zip(s._fields, s, after, smoothly, strict=True):
+        assert torch.equal(a[~z], b[~z]), name
+        np.testing.assert_allclose(c, b, rtol=1e-15)
+
+
+@of([M for M in MODELS if "ref" in M.State._fields])
+def test_held_for_the_refractory_time(Model):
+    steps, strong = round(Model(t_ref=1.5).t_ref / DT), {"current": 1500.0}
+    v, fired, _ = run(Model(t_ref=1.5), 200, DT, strong)
+    first, reset = int(np.argmax(fired)), float(Model().V_reset)
+    assert (v[first:first + steps + 1, 0] == reset).all() and v[first + steps + 1, 0] != reset
+    assert (np.diff(np.flatnonzero(fired)) > steps).all()
+    back_to_back = run(Model(t_ref=0.0), 200, DT, strong)[1]
+    assert back_to_back.sum() > fired.sum()
+
+
+@every_model
+def test_the_longest_step_is_stable(Model):
+    longest = Model().max_dt()
+    dt = 5.0 if longest is None else longest
+    s = busy_state(Model, 16, seed=17)
+    end = run(Model(), 500, dt, n=16, state=s, record=Model.State._fields[0])[2]
+    assert all(torch.isfinite(t).all() and t.abs().max() < 1e4 for t in end)
+
+
+@every_model
+def test_extreme_inputs_stay_finite(Model):
+    for size in (1e4, -1e4):
+        inputs = {p: abs(size) if Model.units(Model.Ports)[p] == "nS" else size for p in Model.Ports._fields}
+        for dtype in (torch.float32, torch.float64):
+            model, zero = Model().bind(2, dtype), torch.zeros(2, dtype=dtype)
+            s = Model.State(*(zero + t for t in model.rest()))
+            for _ in range(50):
+                s, _ = step(model, s, Model.Ports(**{p: zero + x for p, x in inputs.items()}), DT, heaviside)
+            assert all(torch.isfinite(torch.as_tensor(t)).all() for t in s)
