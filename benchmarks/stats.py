@@ -4,6 +4,7 @@ from dataclasses import dataclass
 import numpy as np
 
 MIN_SPIKES = 4
+LAST_MS = 20.0
 
 
 def cv_isi(ids, times):
@@ -17,6 +18,15 @@ def cv_isi(ids, times):
     trains = np.split(times, np.flatnonzero(np.diff(ids)) + 1)
     intervals = [np.diff(train) for train in trains if len(train) >= MIN_SPIKES]
     return float(np.mean([d.std() / d.mean() for d in intervals])) if intervals else None
+
+
+def observed(ids, times, duration):
+    """What a sample of neurons tells about one run: ``cv_isi``, and whether the network was ``alive`` until the end.
+
+    ``times`` ms since the timed part began. Alive: at least one spike of the sample in the last 20 ms.
+    """
+    times = np.asarray(times, np.float64)
+    return {"cv_isi": cv_isi(ids, times), "alive": bool((times > duration - LAST_MS).any())}
 
 
 @dataclass(frozen=True)

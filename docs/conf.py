@@ -1,4 +1,4 @@
-"""Sphinx configuration. ``python -m sphinx docs docs/out`` builds the pages; the catalogue is written from the code first."""
+"""Sphinx configuration. Build: ``python -m sphinx docs docs/out``; the catalogue is written from the code first."""
 import sys
 from pathlib import Path
 

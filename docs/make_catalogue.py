@@ -10,8 +10,9 @@ from textwrap import dedent
 PAGES = {
     "neurons": ("Neurons", "snn.neurons", None),
     "plasticity": ("Synaptic rules", "snn.plasticity", None),
-    "connect": ("Connection rules", "snn.connect", ("AllToAll OneToOne Probability FixedInDegree FixedOutDegree FixedTotal "
-                                                    "DistanceDependent Gaussian ExponentialDecay Disc Edges Matrix")),
+    "connect": ("Connection rules", "snn.connect",
+                "AllToAll OneToOne Probability FixedInDegree FixedOutDegree FixedTotal DistanceDependent Gaussian "
+                "ExponentialDecay Disc Edges Matrix"),
     "distributions": ("Distributions", "snn.distributions", "Uniform Normal LogNormal Exponential Choice"),
     "network": ("Networks", "snn.network", "Network Population View Projection PoissonInput CurrentInput"),
     "record": ("Recording and results", "snn.record", "RecordSpikes RecordState RecordWeights Trace Result"),
@@ -56,7 +57,8 @@ def fields_table(cls):
     rows = ["| field | default | unit | meaning |", "|---|---|---|---|"]
     for f in fields:
         default = "required" if f.default is dataclasses.MISSING else f"{f.default}"
-        rows.append(f"| `{f.name}` | {cell(default)} | {f.metadata.get('unit', '')} | {cell(f.metadata.get('doc', ''))} |")
+        unit, doc = f.metadata.get("unit", ""), cell(f.metadata.get("doc", ""))
+        rows.append(f"| `{f.name}` | {cell(default)} | {unit} | {doc} |")
     return "\n".join(rows)
 
 

@@ -7,7 +7,7 @@ from snn.neurons.integrate_fire import IF
 from snn.neurons.izhikevich import Izhikevich
 from snn.neurons.leaky_readout import LeakyReadout
 from snn.neurons.lif import LIF
-from snn.neurons.poisson import PoissonSource
+from snn.neurons.poisson_source import PoissonSource
 from snn.neurons.spike_source import SpikeSource
 
 __all__ = ["ALIF", "AdEx", "CobaLIF", "CubaLIF", "IF", "Izhikevich", "LIF", "LeakyReadout", "PoissonSource",

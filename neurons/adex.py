@@ -73,19 +73,19 @@ class AdEx(Neuron):
     def flow(self, s, dt):
         held = s.ref > 0.5 * dt
         i = s.i_exc * mean_decay(dt, self.tau_exc) + s.i_inh * mean_decay(dt, self.tau_inh) + s.i
-        v = torch.where(held, s.v, s.v + 0.5 * dt * self.slope(s.v, s.w, i, dt))
+        v = torch.where(held, s.v, s.v + (0.5 * dt / self.C_m) * self.current(s.v, s.w, i, dt))
         w = s.w + (0.5 * dt / self.tau_w) * (self.a * (s.v - self.E_L) - s.w)
-        return self.State(v=torch.where(held, s.v, s.v + dt * self.slope(v, w, i, dt)),
+        return self.State(v=torch.where(held, s.v, s.v + (dt / self.C_m) * self.current(v, w, i, dt)),
                           w=s.w + (dt / self.tau_w) * (self.a * (v - self.E_L) - w),
                           ref=torch.where(held, s.ref - dt, -1.0),
                           i_exc=s.i_exc * torch.exp(-dt / self.tau_exc),
                           i_inh=s.i_inh * torch.exp(-dt / self.tau_inh), i=s.i)
 
-    def slope(self, v, w, i, dt):
-        """dV/dt in mV/ms; the exponential term alone moves V by at most 2 (V_peak - E_L) in a step of ``dt``."""
+    def current(self, v, w, i, dt):
+        """C_m dV/dt in pA; the exponential term alone moves V by at most 2 (V_peak - E_L) in a step of ``dt``."""
         top = torch.log(2.0 * (self.V_peak - self.E_L) * self.C_m / (self.g_L * self.Delta_T * dt))
-        onset = self.Delta_T * torch.exp(torch.minimum((v - self.V_T) / self.Delta_T, top))
-        return (self.g_L * (self.E_L - v + onset) - w + i) / self.C_m
+        onset = self.Delta_T * torch.exp(torch.minimum((v - self.V_T) * (1.0 / self.Delta_T), top))
+        return self.g_L * (self.E_L - v + onset) - w + i
 
     def receive(self, s, x):
         return s._replace(i_exc=s.i_exc + x.exc, i_inh=s.i_inh + x.inh, i=x.current)

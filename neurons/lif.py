@@ -16,7 +16,7 @@ class LIF(Neuron):
     Formula
         tau_m dV/dt = -(V - E_L) + (tau_m / C_m) I,  solved exactly over a step;  V += x.delta;
         spike where V >= V_th, then V = V_reset and V is held for t_ref (inputs that arrive meanwhile are lost).
-        I is ``x.current`` of the step before, constant during a step.
+        I is ``x.current`` of the step before, constant during a step. t_ref acts as the nearest whole number of steps.
 
     Shapes and units
         State: ``v`` mV, ``ref`` ms (time left to be held; -1 when free), ``i`` pA. Ports: ``delta`` mV, ``current`` pA.

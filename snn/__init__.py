@@ -1,4 +1,4 @@
-"""Spiking networks, described once: simulated event-driven at compiled speed, trained with torch, exported for analysis.
+"""Spiking networks, described once: simulated event-driven, trained with torch, exported for analysis.
 
 Names are imported when they are first used, so that ``import snn`` stays fast::
 

@@ -20,7 +20,7 @@ def existing(path):
 
 
 def free(path, *, overwrite):
-    """``path`` as a Path that may be written, else :class:`RunError` (there already) or :class:`MissingFile` (no folder)."""
+    """``path`` as a Path that may be written, else :class:`RunError` (exists) or :class:`MissingFile` (no folder)."""
     path = Path(path)
     if path.exists() and not overwrite:
         raise RunError(f"--out: exists already ({str(path)!r}). Choose another name, or give --overwrite.")
@@ -112,9 +112,9 @@ def parser():
 def _simulate_parser(commands):
     p = commands.add_parser(
         "simulate", help="run a script or an experiment file",
-        description="Without options a script runs as `python SCRIPT` would. With --duration, --seed or --out it is loaded, "
-                    "and the snn.Network that it leaves under the name `net` is simulated. Arguments after `--` are handed "
-                    "to the script.")
+        description="Without options a script runs as `python SCRIPT` would. With --duration, --seed or --out it is "
+                    "loaded, and the snn.Network that it leaves under the name `net` is simulated. Arguments after "
+                    "`--` are handed to the script.")
     p.add_argument("file", metavar="SCRIPT-or-CONFIG", help="a .py script or a .toml experiment file")
     p.add_argument("--out", metavar="RUN.h5", help="archive to stream the result to")
     p.add_argument("--duration", type=float, metavar="MS", help="duration of the run in ms")

@@ -51,9 +51,9 @@ def torch_mismatches(*, version=version, pinned=pinned_torch):
     return found
 
 
-ADVICE = ("snn never imports torchvision, torchaudio or spikingjelly.datasets, so nothing needs to be done. To import them "
-          "yourself, install the builds that belong to this torch from the same wheel index as torch (pytorch.org, "
-          "Get Started).")
+ADVICE = ("snn never imports torchvision, torchaudio or spikingjelly.datasets, so nothing needs to be done. To import "
+          "them yourself, install the builds that belong to this torch from the same wheel index as torch "
+          "(pytorch.org, Get Started).")
 
 
 def threads():

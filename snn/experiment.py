@@ -1,14 +1,14 @@
 """Experiment files: a network, its input, what to record and the run, in TOML.
 
 What it is
-    :func:`run_file` simulates what a file describes; :func:`load` gives the network and the arguments of ``snn.simulate``.
-    Whatever is a class in Python is a table with the ``name`` of the class and its arguments; a bare string is a class
-    without arguments. :func:`run_script` does the same for a Python script that leaves a Network under the name ``net``.
+    :func:`run_file` simulates what a file describes; :func:`load` gives the network and the arguments of
+    ``snn.simulate``. Whatever is a class in Python is a table with the ``name`` of the class and its arguments; a bare
+    string is a class without arguments. :func:`run_script` runs a script, or the network that it leaves.
 
 Units: as in Python: ms, mV, pA, nS, Hz.
 
-Errors: :class:`DataError` for a file that is no TOML, and for unknown, missing or mistyped entries; errors of models, networks
-and runs keep their class. Each message starts with the file and the place in it.
+Errors: :class:`DataError` for a file that is no TOML, and for unknown, missing or mistyped entries; errors of models,
+networks and runs keep their class. Each message starts with the file and the place in it.
 
 Example::
 
@@ -22,27 +22,23 @@ Example::
     [run]
     duration = 100.0
 """
-import difflib
-import inspect
 import re
 import runpy
 import sys
 import tomllib
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import snn
-from snn.errors import DataError, MissingFile, NetworkError, RunError, SnnError
+from snn.errors import DataError, NetworkError, RunError
+from snn.items import Builder, at, meant, named
 
 Item = str | dict[str, Any]
 """A class of the library: its name, or a table with ``name`` and arguments."""
 
 RULES = "AllToAll OneToOne Probability FixedInDegree FixedOutDegree FixedTotal DistanceDependent Edges".split()
-PROFILES = "Gaussian ExponentialDecay Disc".split()
-DISTRIBUTIONS = "Uniform Normal LogNormal Exponential Choice".split()
 INPUTS = "PoissonInput CurrentInput".split()
 RECORDERS = "RecordSpikes RecordState RecordWeights".split()
 ENGINES = "EventDriven Clocked Reference".split()
@@ -92,93 +88,19 @@ class File(Table):
     run: dict[str, Any]
 
 
-@contextmanager
-def at(place):
-    """Put ``place`` in front of the message of an error of ours."""
-    try:
-        yield
-    except SnnError as error:
-        raise type(error)(f"{place}: {error}") from error
-
-
-def meant(name, known):
-    """The end of a message about an unknown name."""
-    close = difflib.get_close_matches(str(name), known, n=1)
-    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(known)}."
-
-
 def parse(kind, raw, place):
     """``raw`` as a ``kind`` of table; the first thing wrong is a :class:`DataError` that names its place."""
     try:
         return kind.model_validate(raw)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = min(error.errors(), key=lambda one: one["type"] == "missing")
     where = ".".join(str(part) for part in (place, *first["loc"]) if str(part))
     if first["type"] == "extra_forbidden":
-        raise DataError(f"{where}: is unknown ({first['loc'][-1]!r}). {meant(first['loc'][-1], list(kind.model_fields))}")
+        name = first["loc"][-1]
+        raise DataError(f"{where}: is unknown ({name!r}). {meant(name, list(kind.model_fields))}")
     if first["type"] == "missing":
         raise DataError(f"{where}: is missing. A {place or 'file'} needs it.")
     raise DataError(f"{where}: has the wrong type ({first['input']!r}). {first['msg']}.")
-
-
-class Builder:
-    """Turns items into objects; ``folder`` is where relative paths start."""
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def item(self, raw, known, place):
-        """The object that ``raw`` names; ``known`` maps names to classes."""
-        name, arguments = (raw, {}) if isinstance(raw, str) else (raw.get("name"), {k: v for k, v in raw.items() if k != "name"})
-        if name is None:
-            raise DataError(f"{place}.name: is missing. Known: {', '.join(known)}.")
-        if name not in known:
-            raise DataError(f"{place}: is unknown ({name!r}). {meant(name, list(known))}")
-        signature = inspect.signature(known[name])
-        for key in arguments:
-            if key not in signature.parameters:
-                raise DataError(f"{place}.{key}: is no argument of {name}. {meant(key, list(signature.parameters))}")
-        for key, parameter in signature.parameters.items():
-            required = parameter.default is parameter.empty and parameter.kind not in (parameter.VAR_KEYWORD,
-                                                                                       parameter.VAR_POSITIONAL)
-            if required and key not in arguments:
-                raise DataError(f"{place}.{key}: is missing. {name} needs it.")
-        arguments = {key: self.value(value, f"{place}.{key}") for key, value in arguments.items()}
-        with at(place):
-            return known[name](**arguments)
-
-    def value(self, raw, place):
-        """A number, text or list as it is; a table as the object that it names."""
-        if not isinstance(raw, dict):
-            return raw
-        raw = dict(raw)
-        step = raw.pop("grid", None)
-        known = {**named("snn.distributions", DISTRIBUTIONS), **named("snn.connect", PROFILES),
-                 "Spikes": snn.Spikes, "SpikesFile": self.spikes_file}
-        thing = self.item(raw, known, place)
-        if step is None:
-            return thing
-        if not hasattr(thing, "grid"):
-            raise DataError(f"{place}.grid: {type(thing).__name__} has no grid. Only distributions do.")
-        with at(f"{place}.grid"):
-            return thing.grid(step)
-
-    def spikes_file(self, file, population):
-        """The spikes of one population in an archive or a SONATA file."""
-        from snn.info import load_spikes
-        path = self.folder / file
-        if not path.is_file():
-            raise MissingFile(f"file: is not there ({str(path)!r}). Paths are relative to the experiment file.")
-        spikes = load_spikes(path)
-        if population not in spikes:
-            raise DataError(f"population: is not in the file ({population!r}). {meant(population, list(spikes))}")
-        return spikes[population]
-
-
-def named(module, names=None):
-    """``{name: class}`` for names of a module; the whole catalogue where ``names`` is None."""
-    home = __import__(module, fromlist=["_"])
-    return {name: getattr(home, name) for name in (names or home.__all__) if inspect.isclass(getattr(home, name, None))}
 
 
 def view(net, text, place):
@@ -229,7 +151,7 @@ def network(file, builder):
 
 
 def load(path):
-    """``(net, arguments)`` of an experiment file: the Network, and the keyword arguments of ``snn.simulate`` with ``duration``."""
+    """``(net, arguments)`` of an experiment file: the Network, and the other arguments of ``snn.simulate`` by name."""
     path = Path(path)
     with at(path.name):
         try:
@@ -250,12 +172,13 @@ def load(path):
 
 
 def run_file(path, *, duration=None, seed=None, out=None, **options):
-    """Simulate what an experiment file describes; ``duration`` [ms], ``seed`` and ``out`` replace the file's own values.
+    """Simulate what an experiment file describes; ``duration`` (ms), ``seed`` and ``out`` replace those of the file.
 
     Returns: the :class:`~snn.record.Result`. ``options`` go to ``snn.simulate``.
     """
     net, arguments = load(path)
-    arguments |= {key: value for key, value in (("duration", duration), ("seed", seed), ("to", out)) if value is not None}
+    given = {"duration": duration, "seed": seed, "to": out}
+    arguments |= {key: value for key, value in given.items() if value is not None}
     with at(Path(path).name):
         return snn.simulate(net, **arguments, **options)
 

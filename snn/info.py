@@ -59,7 +59,8 @@ def describe(path):
 def table(rows):
     """Rows of text as aligned columns, indented."""
     rows = [[str(cell) for cell in row] for row in rows]
-    widths = [max((len(row[k]) for row in rows if k < len(row)), default=0) for k in range(max(map(len, rows), default=0))]
+    columns = range(max(map(len, rows), default=0))
+    widths = [max(len(row[k]) for row in rows if k < len(row)) for k in columns]
     return ["  " + "  ".join(f"{cell:<{widths[k]}}" for k, cell in enumerate(row)).rstrip() for row in rows]
 
 
@@ -67,7 +68,8 @@ def _archive(path):
     result = load_result(path)
     facts = [[key, f"{result.meta[key]:g} ms" if key in ("duration", "dt", "start") else result.meta[key]]
              for key in ("duration", "dt", "start", "seed", "engine", "dtype") if result.meta.get(key) is not None]
-    lines = [f"{path}: archive of a run" + ("" if result.meta.get("complete", True) else " that was cut off"), *table(facts)]
+    end = "" if result.meta.get("complete", True) else " that was cut off"
+    lines = [f"{path}: archive of a run{end}", *table(facts)]
     parts = (("spikes", [[name, f"{s.n} neurons", f"{len(s)} spikes", f"{s.mean_rate:.4g} Hz"]
                          for name, s in result.spikes.items()]),
              ("traces", [[".".join(key), f"{len(t.ids)} neurons", f"{len(t)} samples", t.unit]

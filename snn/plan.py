@@ -33,7 +33,7 @@ class PopulationPlan:
     """One population ready to run.
 
     ``ports``: names of the inputs that synapses use, in order; ``rings``: steps that each of them must be held;
-    ``depth``: steps that its own spikes must be held; ``drives``: [(port, source)]; ``initial``: {state: array or scalar};
+    ``depth``: steps that its own spikes must be held; ``drives``: [(port, source)]; ``init``: {state: number, array or distribution} as described, ``initial`` the same as numbers;
     ``quiet_steps``: steps after a spike during which it must be stepped, or None where silence is not skipped; ``why``: a phrase.
     """
 
@@ -44,6 +44,7 @@ class PopulationPlan:
     rings: tuple
     depth: int
     drives: tuple
+    init: dict
     initial: dict
     quiet_steps: object
     why: str
@@ -93,6 +94,11 @@ class Plan:
     populations: tuple
     projections: tuple
     index: dict = field(default_factory=dict)
+
+    @property
+    def deliveries(self):
+        """Projections in the order in which they add to inputs: on emission before on arrival."""
+        return sorted(self.projections, key=lambda p: p.on_arrival)
 
     @property
     def n_neurons(self):
@@ -221,7 +227,7 @@ def _population(p, k, net, ports, projections, dt, seed, stepped):
             steps_of(source.interval, dt, f"CurrentInput.interval of {p.name!r}")
     initial = {s: values(v, p.n, stream(seed, p.name, "init", s), name=f"Population.{p.name}.init[{s!r}]") for s, v in p.init.items()}
     quiet_steps, why = (None, "replayed from given spikes") if hasattr(p.model, "schedule") else _silence(p, dt, ports, drives, stepped)
-    return PopulationPlan(p.name, p.model, p.n, ports, rings, depth, drives, initial, quiet_steps, why)
+    return PopulationPlan(p.name, p.model, p.n, ports, rings, depth, drives, p.init, initial, quiet_steps, why)
 
 
 def _silence(p, dt, ports, drives, stepped):

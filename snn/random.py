@@ -59,7 +59,7 @@ def uniform(key, index):
 def normal(key, index):
     """Standard normal numbers by inversion of the distribution function; ``index`` an array of integers."""
     from scipy.special import ndtri
-    return ndtri(uniform(key, index) + 0.5 * _INV53)
+    return ndtri(np.maximum(uniform(key, index), 0.5 * _INV53))
 
 
 def step_keys(key, step):

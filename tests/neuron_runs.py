@@ -1,10 +1,24 @@
-"""Run one model by the contract alone: a Python loop over ``snn.contract.step``, no engine."""
+"""What the tests of neurons share: the catalogue, and a plain loop over ``snn.contract.step`` without any engine."""
+import dataclasses
 import functools
 
 import numpy as np
+import pytest
 import torch
 
-from snn.contract import heaviside, step
+import snn.neurons
+from snn.contract import Neuron, heaviside, step
+
+ENTRIES = [getattr(snn.neurons, name) for name in snn.neurons.__all__]
+MODELS = [entry for entry in ENTRIES if issubclass(entry, Neuron)]
+
+
+def of(models):
+    """Run a test once for each of ``models``, as its argument ``Model``."""
+    return pytest.mark.parametrize("Model", models, ids=lambda M: M.__name__)
+
+
+every_model = of(MODELS)
 
 
 def run(model, steps, dt, inputs=None, *, n=1, state=None, record="v"):
@@ -47,6 +61,16 @@ def times(fired, dt):
 def isi(fired, dt):
     """Intervals in ms of the first neuron."""
     return np.diff(times(fired, dt))
+
+
+def fields_of(model):
+    return {f.name: getattr(model, f.name) for f in dataclasses.fields(model)}
+
+
+def varied(Model, n, seed):
+    """The default parameters, each as an array that varies by one percent."""
+    rng = np.random.default_rng(seed)
+    return {name: value * rng.uniform(0.99, 1.01, n) for name, value in fields_of(Model()).items()}
 
 
 def noise(model, steps, n, seed):

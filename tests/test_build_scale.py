@@ -1,5 +1,8 @@
-"""Memory and time of building. The default test counts traced bytes at 2 million synapses; the slow one builds 100 million
-in a process of its own and prints seconds and resident memory (``pytest -m slow -s tests/test_build_scale.py``)."""
+"""Memory and time of building.
+
+The default test counts traced bytes at 2 million synapses; the slow one builds 100 million in a process of its own and
+prints seconds and resident memory (``pytest -m slow -s tests/test_build_scale.py``).
+"""
 import os
 import subprocess
 import sys

@@ -6,18 +6,8 @@ from hypothesis import strategies as st
 from scipy import sparse, stats
 
 from snn import random
-from snn.connect import (
-    CSR,
-    AllToAll,
-    Block,
-    Edges,
-    FixedInDegree,
-    FixedOutDegree,
-    FixedTotal,
-    Matrix,
-    OneToOne,
-    Probability,
-)
+from snn.connect import AllToAll, Edges, FixedInDegree, FixedOutDegree, FixedTotal, Matrix, OneToOne, Probability
+from snn.csr import CSR, Block
 from snn.errors import NetworkError
 
 KEY = random.stream(3, "exc_inh", "connect")

@@ -1,137 +1,25 @@
 """What every model of the catalogue must fulfil; a new entry of ``snn.neurons.__all__`` is tested at once."""
 import dataclasses
-import inspect
-import re
-from typing import Annotated, get_origin, get_type_hints
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from neuron_runs import busy_state, filled, freed, noise, run
+from neuron_runs import MODELS, busy_state, every_model, fields_of, filled, freed, noise, of, run, varied
 
 import snn
-import snn.neurons
-from snn.contract import Neuron, heaviside, step
-from snn.errors import ModelError
+from snn.contract import heaviside, step
 from snn.graph import trace
 
-ENTRIES = [getattr(snn.neurons, name) for name in snn.neurons.__all__]
-MODELS = [entry for entry in ENTRIES if issubclass(entry, Neuron)]
-UNITS = {"1", "ms", "mV", "pA", "nS", "pF", "Hz", "1/ms", "mV/ms"}
 DT = 0.1
 
 
-def of(models):
-    return pytest.mark.parametrize("Model", models, ids=lambda M: M.__name__)
-
-
-every_model = of(MODELS)
 spiking = of([M for M in MODELS if {"V_reset", "c"} & {f.name for f in dataclasses.fields(M)}])
 
 
 def smooth(margin):
     return torch.sigmoid(4.0 * margin)
-
-
-def fields_of(model):
-    return {f.name: getattr(model, f.name) for f in dataclasses.fields(model)}
-
-
-def varied(Model, n, seed):
-    """The default parameters, each as an array that varies by one percent."""
-    rng = np.random.default_rng(seed)
-    return {name: value * rng.uniform(0.99, 1.01, n) for name, value in fields_of(Model()).items()}
-
-
-# Documentation
-
-
-@of(ENTRIES)
-def test_docstring_has_all_parts_in_order(Model):
-    text = inspect.getdoc(Model)
-    places = [text.find(f"\n{part}") for part in ("Formula", "Shapes and units", "Errors:", "Source:", "Example:")]
-    assert -1 not in places and places == sorted(places)
-    assert len(text.split("\n\n")[0]) > 30
-
-
-@of(ENTRIES)
-def test_examples_of_the_docstring_run(Model):
-    examples = re.findall(r"``(\w+(?:\.\w+)?\(.*?\))``", inspect.getdoc(Model).split("Example:")[1], flags=re.S)
-    assert examples
-    for code in examples:
-        assert isinstance(eval(code, {**vars(snn.neurons), "snn": snn}), Model)
-
-
-@every_model
-def test_fields_have_unit_and_meaning(Model):
-    for f in dataclasses.fields(Model):
-        assert f.metadata["unit"] in UNITS and len(f.metadata["doc"]) > 3, f.name
-        assert f.kw_only and isinstance(f.default, float), f.name
-
-
-@every_model
-@pytest.mark.parametrize("kind", ["State", "Ports"])
-def test_states_and_ports_are_annotated_with_units(Model, kind):
-    names = getattr(Model, kind)
-    hints = get_type_hints(names, include_extras=True)
-    assert names._fields
-    for name in names._fields:
-        assert get_origin(hints[name]) is Annotated, name
-        assert Model.units(names)[name] in UNITS, name
-        assert f"``{name}``" in inspect.getdoc(Model), name
-
-
-# Parameters
-
-
-@every_model
-def test_frozen_and_equal_by_value(Model):
-    model, first = Model(), dataclasses.fields(Model)[0]
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        setattr(model, first.name, 1.0)
-    assert model == Model()
-    assert model != dataclasses.replace(model, **{first.name: getattr(model, first.name) * 1.01})
-    as_tensor = torch.tensor(getattr(model, first.name), dtype=torch.float64)
-    assert model == dataclasses.replace(model, **{first.name: as_tensor})
-
-
-@every_model
-@pytest.mark.parametrize("bad", [float("nan"), float("inf"), np.ones((2, 2)), "much", None])
-def test_impossible_values_are_refused_by_name(Model, bad):
-    for f in dataclasses.fields(Model):
-        with pytest.raises(ModelError, match=rf"{Model.__name__}\.{f.name}: "):
-            Model(**{f.name: bad})
-
-
-@every_model
-def test_domains_are_guarded(Model):
-    for f in dataclasses.fields(Model):
-        low = f.metadata["bounds"]["above"], f.metadata["bounds"]["at_least"]
-        if low[0] is not None:
-            with pytest.raises(ModelError, match=rf"{Model.__name__}\.{f.name}: is .* must be above"):
-                Model(**{f.name: float(low[0])})
-        if low[1] is not None:
-            with pytest.raises(ModelError, match=rf"{Model.__name__}\.{f.name}: is .* must be at least"):
-                Model(**{f.name: np.array([f.default, low[1] - 1.0])})
-        if f.metadata["unit"] in ("ms", "pF", "nS") and f.name != "a":
-            assert low != (None, None), f"{f.name} has no lower bound"
-
-
-@every_model
-def test_wrong_number_of_values_is_refused(Model):
-    for f in dataclasses.fields(Model):
-        with pytest.raises(ModelError, match=rf"{Model.__name__}\.{f.name}: has 3 values for 4 neurons"):
-            Model(**{f.name: np.full(3, f.default)}).bind(4, torch.float64)
-
-
-@every_model
-def test_binding_keeps_double_precision_and_the_graph(Model):
-    for f in dataclasses.fields(Model):
-        assert getattr(Model(**{f.name: f.default + 1e-9}).bind(2, torch.float64), f.name).item() == f.default + 1e-9
-        leaf = torch.nn.Parameter(torch.full((2,), f.default))
-        assert getattr(Model(**{f.name: leaf}).bind(2, torch.float64), f.name).requires_grad
 
 
 # The methods are pure, elementwise and keep their precision
@@ -251,7 +139,7 @@ def test_exact_means_that_flows_compose(Model, a, b, seed):
 
 
 @of([M for M in MODELS if M().quiet() is not None])
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(seed=st.integers(0, 1000), dt=st.sampled_from([0.1, 0.3, 1.0]))
 def test_quiet_means_no_spike_without_input(Model, seed, dt):
     model = Model(**varied(Model, 16, seed))
@@ -320,3 +208,35 @@ def test_extreme_inputs_stay_finite(Model):
             for _ in range(50):
                 s, _ = step(model, s, Model.Ports(**{p: zero + x for p, x in inputs.items()}), DT, heaviside)
             assert all(torch.isfinite(torch.as_tensor(t)).all() for t in s)
+
+
+# Engines
+
+
+def driven(Model, values, n, seed):
+    """A network of one population whose every port has a plausible input."""
+    net, rng = snn.Network("one"), np.random.default_rng(seed)
+    cells = net.add("cells", Model(**values), n)
+    for port, unit in Model.units(Model.Ports).items():
+        if unit in ("mV", "nS"):
+            net.drive(cells, snn.PoissonInput(rate=1500.0, weight=rng.uniform(1.0, 4.0, n)), port=port)
+        elif port != "noise":
+            size = rng.normal(200.0, 300.0, (30, n)) if unit == "pA" else rng.uniform(0.0, 15.0, (30, n))
+            net.drive(cells, snn.CurrentInput(size, interval=1.0), port=port)
+    return net
+
+
+@every_model
+@pytest.mark.parametrize("per_neuron", [False, True], ids=["one value", "per neuron"])
+def test_compiled_code_equals_the_reference(Model, per_neuron):
+    n = 9
+    values = varied(Model, n, 20) if per_neuron else fields_of(Model())
+    if "rate" in values:
+        values["rate"] = values["rate"] * 20.0
+    record = [snn.RecordSpikes("cells"), *(snn.RecordState("cells", name) for name in Model.State._fields)]
+    reference, compiled = (snn.simulate(driven(Model, values, n, 21), 30.0, dt=DT, seed=3, engine=engine, record=record)
+                           for engine in (snn.Reference(), snn.EventDriven(threads=1)))
+    assert reference.spikes["cells"] == compiled.spikes["cells"]
+    assert (len(compiled.spikes["cells"]) > 0) == (Model().margin(busy_state(Model, n, 22)) is not None)
+    for name in Model.State._fields:
+        assert np.array_equal(reference.traces["cells", name].data, compiled.traces["cells", name].data), name

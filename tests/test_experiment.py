@@ -82,15 +82,15 @@ def test_the_documented_file_is_valid():
 
 
 @pytest.mark.parametrize(("old", "new", "error", "message"), [
-    ('name = "LIF"', 'name = "LIFF"', DataError, "small.toml: populations.cell.model: is unknown ('LIFF'). Did you mean 'LIF'?"),
-    ("t_ref = 2.0", "tref = 2.0", DataError, "populations.cell.model.tref: is no argument of LIF. Did you mean 't_ref'?"),
+    ('name = "LIF"', 'name = "LIFF"', DataError, "populations.cell.model: is unknown ('LIFF'). Did you mean 'LIF'?"),
+    ("t_ref = 2.0", "tref = 2.0", DataError, "cell.model.tref: is no argument of LIF. Did you mean 't_ref'?"),
     ("t_ref = 2.0", "t_ref = -2.0", ModelError, "populations.cell.model: LIF.t_ref:"),
     ("n = 4", "n = 0", NetworkError, "populations.cell: Network.add:"),
     ("n = 4", "n = 4.5", DataError, "populations.cell.n: has the wrong type (4.5)."),
     ("n = 4", "size = 4", DataError, "populations.cell."),
     ("init = { v", "init = { u", NetworkError, "populations.cell: Network.add:"),
     ("low = -65.0, ", "", DataError, "populations.cell.init.v.low: is missing. Uniform needs it."),
-    ('pre = "in"', 'pre = "inn"', NetworkError, "projections.in_cell.pre: is no population ('inn'). Did you mean 'in'?"),
+    ('pre = "in"', 'pre = "inn"', NetworkError, "in_cell.pre: is no population ('inn'). Did you mean 'in'?"),
     ("cell[:2]", "cell[2]", DataError, "projections.in_cell.post: is no slice ('cell[2]')"),
     ("cell[:2]", "cell[9:]", NetworkError, "projections.in_cell.post: "),
     ('rule = "AllToAll"', 'rule = "AllToall"', DataError, "rule: is unknown ('AllToall'). Did you mean 'AllToAll'?"),
@@ -135,7 +135,8 @@ def test_spikes_from_an_archive(tmp_path):
     net.add("in", snn.neurons.SpikeSource(spikes), 2)
     snn.simulate(net, 10.0, dt=0.1, seed=1, engine=snn.Reference(), to=tmp_path / "in.h5")
     inline = '{ name = "Spikes", times = [1.0, 2.5], ids = [0, 1], n = 2, duration = 10.0 }'
-    found, _ = experiment.load(write(tmp_path, SMALL, (inline, '{ name = "SpikesFile", file = "in.h5", population = "in" }')))
+    right = write(tmp_path, SMALL, (inline, '{ name = "SpikesFile", file = "in.h5", population = "in" }'))
+    found, _ = experiment.load(right)
     np.testing.assert_array_equal(found.populations["in"].model.spikes.ids, [0, 1])
     wrong = write(tmp_path, SMALL, (inline, '{ name = "SpikesFile", file = "in.h5", population = "out" }'))
     with pytest.raises(DataError, match=r"population: is not in the file \('out'\)"):

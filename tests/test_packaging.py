@@ -1,4 +1,4 @@
-"""The wheel, and the checkout without one. The tests marked slow simulate: ``pytest -m slow tests/test_packaging.py``."""
+"""The wheel, and the checkout without one. The slow test simulates: ``pytest -m slow tests/test_packaging.py``."""
 import os
 import shutil
 import subprocess
@@ -94,8 +94,8 @@ def test_wheel_metadata(wheel):
 
 
 def test_wheel_works_in_another_folder(installed, tmp_path):
-    out = run("import snn, snn.cli, snn.neurons, snn.plasticity; print(snn.__file__, snn.neurons.__file__, snn.__path__)",
-              cwd=tmp_path, path=installed)
+    code = "import snn, snn.cli, snn.neurons; print(snn.__file__, snn.neurons.__file__, snn.__path__)"
+    out = run(code, cwd=tmp_path, path=installed)
     assert str(installed / "snn" / "__init__.py") in out
     assert str(installed / "snn" / "neurons" / "__init__.py") in out
     assert out.strip().endswith(f"[{str(installed / 'snn')!r}]")
@@ -110,9 +110,10 @@ def test_foreign_datasets_is_untouched(installed, tmp_path):
 
 def test_checkout_works_uninstalled():
     # -S leaves site-packages out, so that an installed copy cannot stand in for the checkout.
-    done = subprocess.run([sys.executable, "-S", "-c", "import snn, snn.plasticity; print(snn.__file__, snn.plasticity.__file__)"],
-                          cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.stdout.split() == [str(ROOT / "snn" / "__init__.py"), str(ROOT / "plasticity" / "__init__.py")], done.stderr
+    code = "import snn, snn.plasticity; print(snn.__file__, snn.plasticity.__file__)"
+    done = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    expected = [ROOT / "snn" / "__init__.py", ROOT / "plasticity" / "__init__.py"]
+    assert done.stdout.split() == list(map(str, expected)), done.stderr
 
 
 @pytest.mark.slow

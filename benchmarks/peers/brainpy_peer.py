@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.peers.protocol import RECORDED, Measured, Stopwatch, arguments, private_stdout, serve
-from benchmarks.stats import cv_isi
+from benchmarks.stats import observed
 
 POISSON_TERMS = 16
 
@@ -164,7 +164,7 @@ def main():
             _, (counts, sample) = jax.block_until_ready(run_timed(state, steps[1]))
         times, ids = np.nonzero(np.asarray(sample))
         return Measured(build_s=built - begin, compile_s=compiled - built, run_s=watch.seconds, spikes=int(counts.sum()),
-                        cv_isi=cv_isi(ids, times), other_cpu=watch.other_cpu)
+                        other_cpu=watch.other_cpu, **observed(ids, times * options.dt, options.duration))
 
     serve(options, run, version=brainpy.__version__, stdout=stdout)
 

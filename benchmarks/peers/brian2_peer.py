@@ -17,7 +17,7 @@ import brian2 as b2
 import numpy as np
 
 from benchmarks.peers.protocol import RECORDED, Measured, Stopwatch, arguments, private_stdout, serve
-from benchmarks.stats import cv_isi
+from benchmarks.stats import observed
 
 SEED = "BENCHMARK_NETWORK_SEED"
 
@@ -85,7 +85,8 @@ def describe(options):
 def measured(counter, sample, options, **times):
     since = options.warm * b2.ms
     timed = sample.t >= since
-    return Measured(spikes=int(np.sum(counter.count[:])), cv_isi=cv_isi(sample.i[timed], sample.t[timed] / b2.ms), **times)
+    seen = observed(sample.i[timed], (sample.t[timed] - since) / b2.ms, options.duration)
+    return Measured(spikes=int(np.sum(counter.count[:])), **seen, **times)
 
 
 def runner_cpp(options, folder):

@@ -8,7 +8,7 @@ Things to know
 import time
 
 from benchmarks.peers.protocol import RECORDED, Measured, Stopwatch, arguments, private_stdout, serve
-from benchmarks.stats import cv_isi
+from benchmarks.stats import observed
 
 
 def cuba(nest, p):
@@ -77,7 +77,7 @@ def main():
         events = recorder.events
         timed = events["times"] > since
         return Measured(build_s=built, compile_s=0.0, run_s=watch.seconds, spikes=spikes, other_cpu=watch.other_cpu,
-                        cv_isi=cv_isi(events["senders"][timed], events["times"][timed]))
+                        **observed(events["senders"][timed], events["times"][timed] - since, options.duration))
 
     serve(options, run, version=nest.__version__, stdout=stdout)
 

@@ -11,7 +11,7 @@ import os
 import resource
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from benchmarks.physics import PHYSICS
 
@@ -23,6 +23,8 @@ RECORDED = 1000
 class Measured:
     """One run: seconds of building, compiling and of the timed loop, and what the network did meanwhile.
 
+    ``cv_isi`` and ``alive`` come from :func:`benchmarks.stats.observed`, ``spikes`` counts those of all neurons.
+
     ``other_cpu`` is the CPU time that other processes took during the timed loop, in units of one core (None where the
     system does not tell): runs with more than about 0.1 deserve a repetition.
     """
@@ -32,7 +34,9 @@ class Measured:
     run_s: float
     spikes: int
     cv_isi: float | None
+    alive: bool
     other_cpu: float | None = None
+    extra: dict = field(default_factory=dict)
 
 
 class Stopwatch:
@@ -103,5 +107,6 @@ def serve(options, run, *, version, stdout):
     """Answer every seed on stdin with one JSON line on ``stdout``. ``run(seed)`` returns a :class:`Measured`."""
     for line in sys.stdin:
         row = asdict(run(int(line)))
+        row.update(row.pop("extra"))
         row.update(version=version, seed=int(line), peak_rss_mb=round(peak_rss_mb(), 1))
         print(json.dumps(row), file=stdout, flush=True)

@@ -143,7 +143,7 @@ def committed_rows(data, tail, mark):
 
 
 def _put(dataset, start, block):
-    """Write ``block`` at ``start`` (missing coordinates are 0); 5 times faster than indexing, which small blocks feel."""
+    """Write ``block`` at ``start`` (missing coordinates are 0); small blocks take a fifth of the time of indexing."""
     if block.size:
         space = dataset.id.get_space()
         space.select_hyperslab((*start, *(0,) * (block.ndim - len(start))), block.shape)

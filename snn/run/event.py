@@ -79,7 +79,7 @@ class EventSession:
         if state is not None:
             for cells in self.cells:
                 cells.restore(state.populations[cells.plan.name], self.step)
-        kernels = [delivery(q, self.cells[q.pre], self.cells[q.post], threads) for q in plan.projections]
+        kernels = [delivery(q, self.cells[q.pre], self.cells[q.post], threads) for q in plan.deliveries]
         kernels += [c.kernel() for c in self.cells]
         stop_cell = self.sync[loops.SyncWords.STOP:]
         self.recorders = make_recorders(plan, channels, self.cells, threads, stop_cell, self.step)

@@ -43,7 +43,7 @@ def simulate(net, duration, *, dt=0.1, engine=None, seed=0, record=None, to=None
     engine = engine or EventDriven()
     steps = _check_times(duration, dt)
     _check_engine(engine)
-    sink = _sink(to, overwrite)
+    sinks = _sinks(to, overwrite, getattr(engine, "seeds", None))
     started = time.perf_counter()
     asked = [RecordSpikes(name) for name in net.populations] if record is None else list(record)
     stepped = {r.population for r in asked if isinstance(r, RecordState)}
@@ -55,24 +55,20 @@ def simulate(net, duration, *, dt=0.1, engine=None, seed=0, record=None, to=None
     built = time.perf_counter()
     session = engine.start(plan, channels, state)
     ready = time.perf_counter()
-    sink.open(_meta(plan, engine, duration, first, session), channels)
-    run = _Run(session, sink, first + steps, _weight_steps(asked, channels, plan, first, steps), progress)
+    for sink in sinks:
+        sink.open(_meta(plan, engine, duration, first, session), channels)
+    run = _Run(session, sinks, first + steps, _weight_steps(asked, channels, plan, first, steps), progress)
     try:
         interrupted = run.go()
-        end = session.state()
+        ends = [session.state()] if len(sinks) == 1 else [session.state(b) for b in range(len(sinks))]
+        for sink in sinks:
+            sink.close({"wall_s": {"build": built - started, "prepare": ready - built, "run": run.seconds}, "interrupted": interrupted})
     finally:
         session.close()
-        sink.close()
-    return _finish(sink, plan, end, interrupted, {"build": built - started, "prepare": ready - built, "run": run.seconds})
-
-
-def _finish(sink, plan, end, interrupted, wall):
-    result = sink.result(plan=plan, state=end)
-    result.meta["wall_s"] = wall
-    result.meta["interrupted"] = interrupted
     if interrupted:
-        warnings.warn(f"simulate: interrupted at {end.time:g} ms; the result holds what was recorded until then.", RuntimeWarning, stacklevel=3)
-    return result
+        warnings.warn(f"simulate: interrupted at {ends[0].time:g} ms; the result holds what was recorded until then.", RuntimeWarning, stacklevel=2)
+    results = [sink.result(plan=plan, state=end) for sink, end in zip(sinks, ends, strict=True)]
+    return results[0] if getattr(engine, "seeds", None) is None else results
 
 
 @dataclass
@@ -80,7 +76,7 @@ class _Run:
     """The loop over blocks."""
 
     session: object
-    sink: object
+    sinks: list
     stop: int
     due: list
     progress: object
@@ -97,11 +93,9 @@ class _Run:
                 took = time.perf_counter() - t
                 self.seconds += took
                 self._weights(reached - 1)
-                session.drain(self.sink)
+                session.drain(*self.sinks)
                 bar.update(reached - before)
                 block = max(1, min(int((reached - before) * BLOCK_SECONDS / max(took, 1e-6)), 4 * block))
-            if session.step >= self.stop:
-                self.sink.commit(session.step)
             return interrupt.asked
 
     def _next_due(self):
@@ -110,7 +104,8 @@ class _Run:
     def _weights(self, step):
         for channel, synapses, steps in self.due:
             if step in steps:
-                self.sink.weights(channel, step, self.session.weights(channel.projection)[synapses])
+                for sink in self.sinks:
+                    sink.weights(channel, step, self.session.weights(channel.projection)[synapses])
 
 
 class _Interrupt:
@@ -156,11 +151,14 @@ def _check_engine(engine):
         raise RunError(f"simulate.engine: is {engine!r}. Give snn.EventDriven(), snn.Reference() or snn.Clocked().")
 
 
-def _sink(to, overwrite):
+def _sinks(to, overwrite, seeds):
+    """One sink per run of the engine."""
     if to is None:
-        return MemorySink()
+        return [MemorySink() for _ in seeds or (0,)]
+    if seeds is not None:
+        raise RunError("simulate.to: several runs at once cannot be streamed to one file. Leave it out, or run the seeds one by one.")
     from snn.export.archive import ArchiveSink
-    return ArchiveSink(to, overwrite=overwrite)
+    return [ArchiveSink(to, overwrite=overwrite)]
 
 
 def _channel(r, plan, first):

@@ -1,0 +1,64 @@
+"""The benchmark networks in the terms of this library. Examples and tests may use them as well."""
+from dataclasses import dataclass
+
+import numpy as np
+
+import snn
+from benchmarks.physics import PHYSICS
+from snn.distributions import Distribution
+from snn.neurons import LIF, CobaLIF, CubaLIF
+
+POPULATION = "cells"
+"""Name of the one population; its first 80 % are excitatory."""
+
+
+@dataclass(frozen=True)
+class Rectified(Distribution):
+    """Values of ``base`` with negative ones set to 0 (they heap at 0, unlike in a truncated distribution)."""
+
+    base: Distribution
+
+    def sample(self, key, index):
+        return np.maximum(self.base.sample(key, index), 0.0)
+
+
+def cuba(p):
+    """Current-based Vogels-Abbott network from a :class:`benchmarks.physics.Cuba`."""
+    model = CubaLIF(tau_m=p.tau_m, C_m=p.C_m, E_L=p.E_L, V_th=p.V_th, V_reset=p.V_reset, t_ref=p.t_ref,
+                    tau_exc=p.tau_exc, tau_inh=p.tau_inh)
+    picoampere = p.C_m / p.tau_m
+    return _balanced("cuba", model, p, {}, ("exc", p.w_exc * picoampere), ("inh", p.w_inh * picoampere))
+
+
+def coba(p):
+    """Conductance-based Vogels-Abbott network from a :class:`benchmarks.physics.Coba`."""
+    model = CobaLIF(C_m=p.C_m, g_L=p.g_L, E_L=p.E_L, V_th=p.V_th, V_reset=p.V_reset, t_ref=p.t_ref,
+                    E_exc=p.E_exc, E_inh=p.E_inh, tau_exc=p.tau_exc, tau_inh=p.tau_inh)
+    start = {"g_exc": Rectified(snn.Normal(*p.g_exc_start)), "g_inh": Rectified(snn.Normal(*p.g_inh_start))}
+    return _balanced("coba", model, p, start, ("exc", p.w_exc), ("inh", p.w_inh))
+
+
+def brunel(p):
+    """Brunel's network from a :class:`benchmarks.physics.Brunel`."""
+    model = LIF(tau_m=p.tau_m, E_L=p.E_L, V_th=p.V_th, V_reset=p.V_reset, t_ref=p.t_ref)
+    net = _balanced("brunel", model, p, {}, ("delta", p.w_exc), ("delta", p.w_inh))
+    net.drive(net.populations[POPULATION], snn.PoissonInput(rate=p.rate, weight=p.w_exc), port="delta")
+    return net
+
+
+MODELS = {"cuba": cuba, "coba": coba, "brunel": brunel}
+
+
+def network(model, n):
+    """The network ``model`` with ``n`` neurons. Example: ``snn.simulate(network("coba", 4000), 1000.0, dt=0.1)``"""
+    return MODELS[model](PHYSICS[model](n))
+
+
+def _balanced(name, model, p, start, *inputs):
+    """One population, its excitatory and its inhibitory part connected to all; ``inputs`` are (port, weight) of either."""
+    net = snn.Network(name)
+    cells = net.add(POPULATION, model, p.n, init={"v": snn.Uniform(*p.v_start), **start})
+    parts = (cells[:p.n_exc], p.k_exc, "excitatory"), (cells[p.n_exc:], p.k_inh, "inhibitory")
+    for (sources, k, kind), (port, weight) in zip(parts, inputs, strict=True):
+        net.connect(sources, cells, snn.FixedInDegree(k), port=port, weight=weight, delay=p.delay, name=kind)
+    return net

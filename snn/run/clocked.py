@@ -1,0 +1,214 @@
+"""The clocked engine: torch, any device, several runs of one network at once."""
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from snn.contract import heaviside, step
+from snn.distributions import values
+from snn.errors import RunError
+from snn.random import stream
+from snn.run import inputs
+from snn.run.state import PopulationState, RunState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clocked:
+    """Every neuron in every step, in torch, for a batch of runs [B, N] on one device.
+
+    Parameters
+        device  torch device, e.g. "cpu" or "cuda"
+        dtype   "float32" or "float64"
+        seeds   None: one run with the seed of ``simulate``; a list: one run per seed, all with the connections of
+                ``simulate``'s seed and with initial values and noise of their own. ``simulate`` then returns a list of Results.
+    Errors: RunError for other values, or a device that torch cannot use.
+
+    Example: ``runs = snn.simulate(net, 100.0, engine=snn.Clocked(seeds=[1, 2, 3]))``
+    """
+
+    device: str = "cpu"
+    dtype: str = "float32"
+    seeds: tuple | None = None
+
+    def __post_init__(self):
+        if self.dtype not in ("float32", "float64"):
+            raise RunError(f"Clocked.dtype: is {self.dtype!r}. Allowed: 'float32', 'float64'.")
+        if self.seeds is not None:
+            object.__setattr__(self, "seeds", tuple(int(s) for s in self.seeds))
+            if not self.seeds:
+                raise RunError("Clocked.seeds: is empty. Give at least one seed, or None.")
+        try:
+            torch.empty(1, device=self.device)
+        except (RuntimeError, AssertionError) as err:
+            raise RunError(f"Clocked.device: {self.device!r} cannot be used ({str(err).splitlines()[0]}). Use 'cpu', or see 'snn doctor'.") from None
+
+    def start(self, plan, channels, state=None):
+        if state is not None and self.seeds is not None:
+            raise RunError("simulate.state: cannot be given to several runs at once. Continue them one by one.")
+        return ClockedSession(plan, channels, self, state)
+
+
+class ClockedSession:
+    """See :class:`snn.run.event.EventSession` for the protocol; ``drain`` takes a sink, or one per run."""
+
+    def __init__(self, plan, channels, engine, state):
+        self.plan, self.channels, self.device = plan, channels, torch.device(engine.device)
+        self.dtype = getattr(torch, engine.dtype)
+        self.seeds = engine.seeds or (plan.seed,)
+        self.step = state.step if state is not None else 0
+        self.cells = [_Cells(p, self, None if state is None else state.populations[p.name]) for p in plan.populations]
+        self.synapses = [_Synapses(q, self) for q in plan.deliveries]
+        self.rows_given = {c.key: 0 for c in channels}
+        self.recorded = {c.key: [] for c in channels}
+
+    def advance(self, stop):
+        with torch.no_grad():
+            while self.step < stop:
+                for s in self.synapses:
+                    s.deliver(self.step)
+                for c in self.cells:
+                    c.advance(self.step)
+                self._record(self.step)
+                self.step += 1
+        return self.step
+
+    def _record(self, k):
+        for c in self.channels:
+            if c.key[0] == "spikes":
+                self.recorded[c.key].append((k, self.cells[self.plan.index[c.population]].spikes_of(k)))
+            elif c.key[0] == "traces" and (k + 1) % c.every_steps == 0:
+                self.recorded[c.key].append(self.cells[self.plan.index[c.population]].value(c.variable)[:, torch.tensor(c.ids, device=self.device)])
+
+    def drain(self, *sinks):
+        """Hand over what was recorded; run b goes to ``sinks[b]``."""
+        for c in self.channels:
+            rows = self.recorded.get(c.key, [])
+            if c.key[0] == "spikes" and rows:
+                steps = torch.cat([torch.full((len(at),), k, device=self.device) for k, at in rows]).cpu().numpy()
+                run, ids = torch.cat([at for _, at in rows]).T.cpu().numpy()
+                for b, sink in enumerate(sinks):
+                    sink.spikes(c.population, steps[run == b], ids[run == b])
+            elif c.key[0] == "traces":
+                data = torch.stack(rows).cpu().numpy() if rows else np.zeros((0, len(sinks), c.width))
+                for b, sink in enumerate(sinks):
+                    sink.trace(c, self.rows_given[c.key], data[:, b])
+                self.rows_given[c.key] += len(rows)
+        self.recorded = {c.key: [] for c in self.channels}
+        for sink in sinks:
+            sink.commit(self.step)
+
+    def weights(self, projection):
+        """Weights of a projection, in the order of its rows."""
+        q = self.plan.projection(projection)
+        return np.broadcast_to(q.weight, (q.csr.n_synapses,))
+
+    def state(self, run=0):
+        """Checkpoint of one run as it is now."""
+        return RunState(self.step, self.plan.summary(), {c.plan.name: c.snapshot(self.step, run) for c in self.cells})
+
+    def close(self):
+        pass
+
+
+class _Cells:
+    """One population: states [B, n], rings of inputs [depth, B, n] (slot = step mod depth), spikes of recent steps [m, 2]."""
+
+    def __init__(self, p, session, saved):
+        self.plan, self.session, self.n, self.B = p, session, p.n, len(session.seeds)
+        self.options = {"device": session.device, "dtype": session.dtype}
+        self.dt = torch.tensor(session.plan.dt, **self.options)
+        self.rings = [torch.zeros(depth, self.B, p.n, **self.options) for depth in p.rings]
+        self.recent, self.arrived = {}, {}
+        if p.replayed:
+            self.schedule = p.model.schedule(session.plan.dt)
+        else:
+            self.model = p.model.bind(p.n, session.dtype, session.device)
+            self.sources = [inputs.sources(p, session.plan, seed) for seed in session.seeds]
+            rest = self.model.rest()
+            self.state = type(rest)(*(self._initial(name, value) for name, value in rest._asdict().items()))
+        if saved is not None:
+            self._restore(saved, session.step)
+
+    def _initial(self, name, rest):
+        spec = self.plan.init.get(name)
+        if spec is None:
+            return torch.as_tensor(rest, **self.options).expand(self.B, self.n).clone()
+        rows = [values(spec, self.n, stream(seed, self.plan.name, "init", name), name=f"init[{name!r}]") for seed in self.session.seeds]
+        return torch.stack([torch.as_tensor(np.broadcast_to(r, self.n).copy(), **self.options) for r in rows])
+
+    def advance(self, k):
+        if self.plan.replayed:
+            steps, ids = self.schedule
+            ids = torch.as_tensor(ids[np.searchsorted(steps, k):np.searchsorted(steps, k + 1)], device=self.session.device)
+            fired = torch.cat([torch.stack([torch.full_like(ids, b), ids], 1) for b in range(self.B)])
+        else:
+            self.state, z = step(self.model, self.state, self._ports(k), self.dt, heaviside)
+            fired = torch.zeros(0, 2, dtype=torch.int64, device=self.session.device) if z is None else torch.nonzero(z.expand(self.B, self.n))
+        self.recent[k] = fired
+        self.recent.pop(k - self.plan.depth, None)
+        for ring in self.rings:
+            ring[k % len(ring)] = 0.0
+
+    def _ports(self, k):
+        zero = torch.zeros(self.B, self.n, **self.options)
+        x = dict.fromkeys(self.model.Ports._fields, zero)
+        x.update((port, ring[k % len(ring)].clone()) for port, ring in zip(self.plan.ports, self.rings, strict=True))
+        for of_runs in zip(*self.sources, strict=True):
+            arriving = [inputs.arrive(s, k, self.n, **self.options).expand(self.n) for s in of_runs]
+            x[of_runs[0].port] = x[of_runs[0].port] + torch.stack(arriving)
+        self.arrived = x
+        return self.model.Ports(**x)
+
+    def spikes_of(self, k):
+        """Pairs (run, neuron) that fired in step ``k``, sorted."""
+        return self.recent.get(k, torch.zeros(0, 2, dtype=torch.int64, device=self.session.device))
+
+    def value(self, variable):
+        value = self.arrived[variable[2:]] if variable.startswith("x.") else getattr(self.state, variable)
+        return value.expand(self.B, self.n).clone()
+
+    def snapshot(self, step_now, run):
+        values_now = {} if self.plan.replayed else {k: v.expand(self.B, self.n)[run].cpu().numpy().copy() for k, v in self.state._asdict().items()}
+        rings = {port: np.roll(ring[:, run].cpu().numpy(), -(step_now % len(ring)), axis=0) for port, ring in zip(self.plan.ports, self.rings, strict=True)}
+        recent = [(k, at[at[:, 0] == run, 1].cpu().numpy()) for k, at in sorted(self.recent.items())[-(self.plan.depth - 1):]]
+        steps = np.concatenate([np.full(len(ids), k, np.int64) for k, ids in recent] or [np.zeros(0, np.int64)])
+        ids = np.concatenate([ids for _, ids in recent] or [np.zeros(0, np.int64)])
+        return PopulationState(values_now, rings, steps, ids)
+
+    def _restore(self, saved, now):
+        if len(saved.elapsed) and saved.elapsed.any():
+            raise RunError("simulate.state: was saved in the middle of a silence that the event-driven engine passes over. Continue it with EventDriven() or Reference().")
+        for port, ring in zip(self.plan.ports, self.rings, strict=True):
+            if port in saved.inputs:
+                ring[:, 0] = torch.as_tensor(np.roll(saved.inputs[port], now % len(ring), axis=0), **self.options)
+        for k in np.unique(saved.spike_steps):
+            ids = torch.as_tensor(saved.spike_ids[saved.spike_steps == k], device=self.session.device)
+            self.recent[int(k)] = torch.stack([torch.zeros_like(ids), ids], 1)
+        if not self.plan.replayed:
+            self.state = self.state._replace(**{k: torch.as_tensor(v, **self.options)[None] for k, v in saved.values.items() if k in self.state._fields})
+
+
+class _Synapses:
+    """One projection on the device; ``deliver`` adds the weights of the synapses of every spike, in the plan's order."""
+
+    def __init__(self, q, session):
+        self.q, self.session = q, session
+        self.pre, self.post = session.cells[q.pre], session.cells[q.post]
+        place = {"device": session.device}
+        self.indptr = torch.as_tensor(q.csr.indptr, **place)
+        self.targets = torch.as_tensor(q.csr.targets.astype(np.int64) + q.post_offset, **place)
+        self.weight = torch.as_tensor(q.weight, dtype=session.dtype, **place)
+        self.later = None if q.on_arrival else torch.as_tensor(q.delay.astype(np.int64) - 1, **place)
+
+    def deliver(self, k):
+        q, ring = self.q, self.post.rings[self.q.port]
+        fired = self.pre.spikes_of(k - (q.delay if q.on_arrival else 1))
+        fired = fired[(fired[:, 1] >= q.pre_offset) & (fired[:, 1] < q.pre_offset + q.n_pre)]
+        if len(fired) == 0:
+            return
+        run, source = fired[:, 0], fired[:, 1] - q.pre_offset
+        first, count = self.indptr[source], self.indptr[source + 1] - self.indptr[source]
+        s = torch.arange(int(count.sum()), device=count.device) + torch.repeat_interleave(first - (count.cumsum(0) - count), count)
+        slot = k if self.later is None else k + self.later[s]
+        place = (slot % len(ring) * self.post.B + torch.repeat_interleave(run, count)) * self.post.n + self.targets[s]
+        ring.view(-1).index_add_(0, place, self.weight[s] if self.weight.ndim else self.weight.expand(len(s)))

@@ -1,0 +1,166 @@
+"""The reference: torch, float64, one step after the other. Slow and obvious; what every other engine is compared with."""
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from snn.contract import heaviside, step
+from snn.exact import exact_math
+from snn.run import inputs
+from snn.run.ir import CHUNK
+from snn.run.state import PopulationState, RunState
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The definition of a run: calls the methods of each model in torch, in float64, in every step.
+
+    Example: ``snn.simulate(net, 100.0, engine=snn.Reference())``
+    """
+
+    dtype = "float64"
+
+    def start(self, plan, channels, state=None):
+        return ReferenceSession(plan, channels, state)
+
+
+class ReferenceSession:
+    """See :class:`snn.run.event.EventSession` for the protocol."""
+
+    def __init__(self, plan, channels, state):
+        self.plan, self.channels = plan, channels
+        self.step = state.step if state is not None else 0
+        self.cells = [_Cells(p, plan, None if state is None else state.populations[p.name]) for p in plan.populations]
+        self.rows_given = {c.key: 0 for c in channels}
+        self._clear()
+
+    def _clear(self):
+        self.recorded = {c.key: [] for c in self.channels}
+
+    def advance(self, stop):
+        with exact_math(), torch.no_grad():
+            while self.step < stop:
+                self._step(self.step)
+                self.step += 1
+        return self.step
+
+    def _step(self, k):
+        for q in self.plan.deliveries:
+            self._deliver(q, k)
+        for cells in self.cells:
+            cells.advance(k)
+        for c in self.channels:
+            if c.key[0] != "weights":
+                self._record(c, k)
+
+    def _deliver(self, q, k):
+        """Add what projection ``q`` delivers in step ``k``; row r of a ring arrives in step k + r."""
+        fired = self.cells[q.pre].spikes_of(k - (q.delay if q.on_arrival else 1)) - q.pre_offset
+        fired = fired[(fired >= 0) & (fired < q.n_pre)]
+        if len(fired) == 0:
+            return
+        s = torch.from_numpy(np.concatenate([np.arange(q.csr.indptr[j], q.csr.indptr[j + 1]) for j in fired]))
+        post = torch.from_numpy(q.csr.targets.astype(np.int64))[s] + q.post_offset
+        weight = torch.as_tensor(q.weight, dtype=torch.float64).expand(q.csr.n_synapses)[s]
+        later = 0 if q.on_arrival else torch.from_numpy(q.delay.astype(np.int64))[s] - 1
+        ring = self.cells[q.post].rings[q.port]
+        ring.view(-1).index_add_(0, later * ring.shape[1] + post, weight)
+
+    def _record(self, c, k):
+        cells = self.cells[self.plan.index[c.population]]
+        if c.key[0] == "spikes":
+            self.recorded[c.key].append((k, cells.spikes_of(k)))
+        elif (k + 1) % c.every_steps == 0:
+            self.recorded[c.key].append(cells.value(c.variable)[c.ids])
+
+    def drain(self, sink):
+        for c in self.channels:
+            rows = self.recorded[c.key]
+            if c.key[0] == "spikes" and rows:
+                sink.spikes(c.population, np.concatenate([np.full(len(ids), k) for k, ids in rows]), np.concatenate([ids for _, ids in rows]))
+            elif c.key[0] == "traces":
+                sink.trace(c, self.rows_given[c.key], np.array(rows).reshape(len(rows), c.width))
+                self.rows_given[c.key] += len(rows)
+        self._clear()
+        sink.commit(self.step)
+
+    def weights(self, projection):
+        """Weights of a projection, in the order of its rows."""
+        q = self.plan.projection(projection)
+        return np.broadcast_to(q.weight, (q.csr.n_synapses,))
+
+    def state(self):
+        """Checkpoint of the run as it is now."""
+        return RunState(self.step, self.plan.summary(), {c.plan.name: c.snapshot() for c in self.cells})
+
+    def close(self):
+        pass
+
+
+class _Cells:
+    """One population: state tensors, rings of inputs (row 0 = this step), spikes of recent steps."""
+
+    def __init__(self, p, plan, saved):
+        self.plan, self.dt, self.n = p, torch.tensor(plan.dt, dtype=torch.float64), p.n
+        self.rings = [torch.zeros(depth, p.n, dtype=torch.float64) for depth in p.rings]
+        self.recent, self.arrived = {}, {}
+        if p.replayed:
+            self.schedule = p.model.schedule(plan.dt)
+        else:
+            self.model = p.model.bind(p.n, torch.float64)
+            self.sources = inputs.sources(p, plan)
+            rest = self.model.rest()
+            self.state = type(rest)(*(torch.as_tensor(p.initial.get(name, value), dtype=torch.float64).expand(p.n).clone()
+                                      for name, value in rest._asdict().items()))
+        if saved is not None:
+            self._restore(saved)
+
+    def advance(self, k):
+        if self.plan.replayed:
+            steps, ids = self.schedule
+            fired = ids[np.searchsorted(steps, k):np.searchsorted(steps, k + 1)]
+        else:
+            x = self._ports(k)
+            self.state, z = step(self.model, self.state, x, self.dt, heaviside)
+            fired = np.zeros(0, np.int64) if z is None else torch.nonzero(z.expand(self.n)).ravel().numpy()
+        self.recent[k] = fired
+        self.recent.pop(k - self.plan.depth, None)
+        for ring in self.rings:
+            ring[:-1] = ring[1:].clone()
+            ring[-1] = 0.0
+
+    def _ports(self, k):
+        x = dict.fromkeys(self.model.Ports._fields, torch.zeros(self.n, dtype=torch.float64))
+        x.update((port, ring[0].clone()) for port, ring in zip(self.plan.ports, self.rings, strict=True))
+        for s in self.sources:
+            x[s.port] = x[s.port] + inputs.arrive(s, k, self.n)
+        self.arrived = x
+        return self.model.Ports(**x)
+
+    def spikes_of(self, k):
+        return self.recent.get(k, np.zeros(0, np.int64))
+
+    def value(self, variable):
+        value = self.arrived[variable[2:]] if variable.startswith("x.") else getattr(self.state, variable)
+        return value.expand(self.n).numpy().copy()
+
+    def snapshot(self):
+        values = {} if self.plan.replayed else {k: v.expand(self.n).numpy().copy() for k, v in self.state._asdict().items()}
+        recent = sorted(self.recent.items())[-(self.plan.depth - 1):]
+        steps = np.concatenate([np.full(len(ids), k, np.int64) for k, ids in recent] or [np.zeros(0, np.int64)])
+        ids = np.concatenate([ids for _, ids in recent] or [np.zeros(0, np.int64)])
+        return PopulationState(values, {port: ring.numpy().copy() for port, ring in zip(self.plan.ports, self.rings, strict=True)}, steps, ids)
+
+    def _restore(self, saved):
+        for port, ring in zip(self.plan.ports, self.rings, strict=True):
+            if port in saved.inputs:
+                ring[:] = torch.from_numpy(saved.inputs[port])
+        for k in np.unique(saved.spike_steps):
+            self.recent[int(k)] = saved.spike_ids[saved.spike_steps == k]
+        if not self.plan.replayed:
+            self.state = self.state._replace(**{k: torch.from_numpy(v.copy()) for k, v in saved.values.items() if k in self.state._fields})
+            if len(saved.elapsed):
+                silent = torch.from_numpy(np.repeat(saved.elapsed, CHUNK)[:self.n].astype(np.float64))
+                with exact_math():
+                    flowed = self.model.flow(self.state, torch.where(silent > 0, silent * self.dt, self.dt))
+                self.state = type(self.state)(*(torch.where(silent > 0, a, b) for a, b in zip(flowed, self.state, strict=True)))
