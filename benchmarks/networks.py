@@ -55,7 +55,9 @@ def network(model, n):
 
 
 def _balanced(name, model, p, start, *inputs):
-    """One population, its excitatory and its inhibitory part connected to all; ``inputs`` are (port, weight) of either."""
+    """One population, its excitatory and its inhibitory part connected to all; ``inputs`` are (port, weight) of
+    either.
+    """
     net = snn.Network(name)
     cells = net.add(POPULATION, model, p.n, init={"v": snn.Uniform(*p.v_start), **start})
     parts = (cells[:p.n_exc], p.k_exc, "excitatory"), (cells[p.n_exc:], p.k_inh, "inhibitory")

@@ -3,8 +3,8 @@
 Nothing is imported here but the standard library, because the peers run in environments of their own.
 
 Sources: CUBA and COBA are benchmarks 2 and 1 of Brette et al. (2007), J. Comput. Neurosci. 23:349, after Vogels and
-Abbott (2005), with a fixed in-degree of 64 + 16 so that the network can grow; Brunel is the network of N. Brunel (2000),
-J. Comput. Neurosci. 8:183, with g = 5, eta = 2 and the in-degree a tenth of the population.
+Abbott (2005), with a fixed in-degree of 64 + 16 so that the network can grow; Brunel is the network of N. Brunel
+(2000), J. Comput. Neurosci. 8:183, with g = 5, eta = 2 and the in-degree a tenth of the population.
 """
 from dataclasses import dataclass, replace
 
@@ -68,7 +68,8 @@ class Cuba(Balanced):
 
 @dataclass(frozen=True)
 class Coba(Balanced):
-    """Exponential conductances in nS; ``*_start`` are (mean, standard deviation) of conductances, negative ones set to 0.
+    """Exponential conductances in nS; ``*_start`` are (mean, standard deviation) of conductances, negative ones set to
+    0.
 
     The activity sustains itself, or dies after the first volley. The starting conductances decide: with the often used
     40 +- 15 and 150 +- 120 nS, 18 of 40 networks of 4,000 neurons fell silent within 70 ms; with those here, 2.

@@ -137,9 +137,13 @@ class Graph:
     def node(self, value):
         if isinstance(value, Node):
             return value
+        if isinstance(value, bool | int | float):
+            boolean = isinstance(value, bool)
+            number = value if boolean else float(value)
+            return self.leaf("literal", (number, boolean), torch.tensor(number, dtype=None if boolean else torch.float64), boolean)
         t = torch.as_tensor(value)
         if t.ndim == 0:
-            return self.leaf("literal", (t.item(),), t if t.dtype is torch.bool else t.to(torch.float64), t.dtype is torch.bool)
+            return self.node(t.item())
         return self.leaf("tensor", (id(value),), t.to(torch.float64))
 
     def apply(self, op, *args):
@@ -178,7 +182,7 @@ class Graph:
 
 def simplify(op, args):
     """Rewrites that leave every result bit for bit as it was (up to the sign of zero)."""
-    zero = [a.op == "literal" and a.attr[0] == 0 for a in args]
+    zero = [a.op == "literal" and a.attr == (0.0, False) for a in args]
     if op == "add" and any(zero):
         return args[0] if zero[1] else args[1]
     if op == "sub" and zero[1]:

@@ -240,3 +240,23 @@ def test_compiled_code_equals_the_reference(Model, per_neuron):
     assert (len(compiled.spikes["cells"]) > 0) == (Model().margin(busy_state(Model, n, 22)) is not None)
     for name in Model.State._fields:
         assert np.array_equal(reference.traces["cells", name].data, compiled.traces["cells", name].data), name
+
+
+@of([M for M in MODELS if M().quiet() is not None])
+def test_skipping_silence_changes_nothing(Model):
+    """Rare input spikes; the population is advanced only when one arrives, with the claims exact and quiet."""
+    rng = np.random.default_rng(23)
+    n, spikes = 300, snn.Spikes(rng.uniform(0.0, 80.0, 60), rng.integers(0, 30, 60), n=30, duration=80.0)
+
+    def network():
+        net = snn.Network("sparse")
+        source, cells = net.add("source", snn.neurons.SpikeSource(spikes), 30), net.add("cells", Model(), n)
+        net.connect(source, cells, snn.FixedOutDegree(20), port="delta", weight=8.0, delay=1.0)
+        return net
+
+    record = [snn.RecordSpikes("cells")]
+    reference, skipped = (snn.simulate(network(), 90.0, dt=DT, seed=3, engine=engine, record=record)
+                          for engine in (snn.Reference(), snn.EventDriven(threads=1)))
+    assert "skipped" in repr(skipped.plan)
+    assert reference.spikes["cells"] == skipped.spikes["cells"]
+    assert (len(skipped.spikes["cells"]) > 0) == (Model().margin(busy_state(Model, n, 22)) is not None)

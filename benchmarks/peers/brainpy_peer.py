@@ -1,8 +1,9 @@
-"""BrainPy's stack on the CPU: event-driven sparse products of brainevent in a time loop of jax.lax.scan. Single precision.
+"""BrainPy's stack on the CPU: event-driven sparse products of brainevent in a time loop of jax.lax.scan. Single
+precision.
 
 Things to know
-    BrainPy's own neuron classes hand one Python object per variable through the loop; this script writes the step by hand
-    on the same operators, which is what the stack can reach. The operators need numba installed, or they silently
+    BrainPy's own neuron classes hand one Python object per variable through the loop; this script writes the step by
+    hand on the same operators, which is what the stack can reach. The operators need numba installed, or they silently
     become dense work; they need the row pointers while they are compiled, so every seed compiles again. XLA takes all
     cores unless it is told otherwise before jax is imported.
 """
@@ -29,7 +30,9 @@ class State(NamedTuple):
 
 
 def distinct_sources(random, n_targets, n_sources, k):
-    """``k`` different sources for every target, shape (n_targets, k): repeated ones are drawn again until there are none."""
+    """``k`` different sources for every target, shape (n_targets, k): repeated ones are drawn again until there are
+    none.
+    """
     drawn = np.sort(random.integers(0, n_sources, (n_targets, k)), axis=1)
     while (again := np.pad(drawn[:, 1:] == drawn[:, :-1], ((0, 0), (1, 0)))).any():
         drawn[again] = random.integers(0, n_sources, again.sum())
@@ -93,7 +96,9 @@ FLOWS = {"cuba": flow_cuba, "coba": flow_coba, "brunel": flow_brunel}
 
 
 def poisson_drive(p, dt, jax, jnp):
-    """A Poisson number of input spikes per neuron and step, by comparing 32 random bits with its distribution function."""
+    """A Poisson number of input spikes per neuron and step, by comparing 32 random bits with its distribution
+    function.
+    """
     mean = p.rate * dt / 1000.0
     mass = np.cumsum([math.exp(-mean) * mean ** k / math.factorial(k) for k in range(POISSON_TERMS)])
     limits = np.minimum(mass * 2.0 ** 32, 2.0 ** 32 - 1).astype(np.uint32)

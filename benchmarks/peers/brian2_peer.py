@@ -1,11 +1,11 @@
 """Brian2, in single or double precision: C++ standalone (``--variant cpp``) or runtime Cython (``--variant cython``).
 
 Things to know
-    Standalone code has its seed compiled in; a line of ours in its main program reads it from the environment instead, so
-    that one compilation serves all seeds. The time of the loop is what Brian2 itself reports for the last ``run``.
-    ``(unless refractory)`` freezes the equation only: a jump of V from a synapse still lands. Brunel's neurons lose such
-    input, so V is set back every step while a neuron is refractory. A neuron integrates again in the step in which its
-    refractory time ends; one step longer holds V for t_ref as the other simulators do.
+    Standalone code has its seed compiled in; a line of ours in its main program reads it from the environment instead,
+    so that one compilation serves all seeds. The time of the loop is what Brian2 itself reports for the last ``run``.
+    ``(unless refractory)`` freezes the equation only: a jump of V from a synapse still lands. Brunel's neurons lose
+    such input, so V is set back every step while a neuron is refractory. A neuron integrates again in the step in which
+    its refractory time ends; one step longer holds V for t_ref as the other simulators do.
 """
 import gc
 import os

@@ -1,9 +1,9 @@
 """NEST: iaf_psc_exp (CUBA), iaf_cond_exp (COBA), iaf_psc_delta (Brunel). Double precision only.
 
 Things to know
-    Preparation happens at the first ``Run``, so one step is run before the warm-up. ``local_spike_counter`` starts again at
-    every ``Run``. Synapses are drawn without repetition (``allow_multapses=False``) as in the other simulators. An
-    excitatory and an inhibitory weight must differ in sign also where the weight is a conductance.
+    Preparation happens at the first ``Run``, so one step is run before the warm-up. ``local_spike_counter`` starts
+    again at every ``Run``. Synapses are drawn without repetition (``allow_multapses=False``) as in the other
+    simulators. An excitatory and an inhibitory weight must differ in sign also where the weight is a conductance.
 """
 import time
 

@@ -1,7 +1,10 @@
 """What every simulator script speaks: one seed per line on stdin, one JSON object per line on stdout.
 
-For each seed the script makes a new network, runs ``warm`` ms untimed and ``duration`` ms timed, and answers. Code that is
-generated once is kept between seeds, so that repetitions of several simulators can be interleaved cheaply. By hand::
+Before the first seed it prints ``{"ready": true}``: everything that takes long and needs no seed is then done, so that
+nothing of one simulator happens while another one is timed.
+
+For each seed the script makes a new network, runs ``warm`` ms untimed and ``duration`` ms timed, and answers. Code that
+is generated once is kept between seeds, so that repetitions of several simulators can be interleaved cheaply. By hand::
 
     echo 1 | python -m benchmarks.peers.nest_peer --model cuba --n 4000
 """
@@ -105,6 +108,7 @@ def private_stdout():
 
 def serve(options, run, *, version, stdout):
     """Answer every seed on stdin with one JSON line on ``stdout``. ``run(seed)`` returns a :class:`Measured`."""
+    print(json.dumps({"ready": True}), file=stdout, flush=True)
     for line in sys.stdin:
         row = asdict(run(int(line)))
         row.update(row.pop("extra"))

@@ -1,7 +1,8 @@
 """This library, measured in the same way as the others. Precision and threads are those of the event-driven engine.
 
-The cache of compiled code starts empty, so that ``compile_s`` is a compilation. ``run_s`` is the engine's own figure for its
-time loop, ``outside_s`` what the call took besides building, compiling and the loop (handing over what was recorded).
+The cache of compiled code starts empty, so that ``compile_s`` is a compilation. ``run_s`` is the engine's own figure
+for its time loop, ``outside_s`` what the call took besides building, compiling and the loop (handing over what was
+recorded).
 """
 import os
 import tempfile

@@ -9,6 +9,7 @@ from snn.distributions import values
 from snn.errors import RunError
 from snn.random import stream
 from snn.run import inputs
+from snn.run.reference import denormals_flushed
 from snn.run.state import PopulationState, RunState
 
 
@@ -62,7 +63,7 @@ class ClockedSession:
         self.recorded = {c.key: [] for c in channels}
 
     def advance(self, stop):
-        with torch.no_grad():
+        with torch.no_grad(), denormals_flushed():
             while self.step < stop:
                 for s in self.synapses:
                     s.deliver(self.step)

@@ -68,6 +68,7 @@ class _Update:
         self.order = reachable([*self.stored.values(), *([] if self.fired is None else [self.fired])])
         self.uniforms = tuple(n for n in self.order if n.kind == "uniform" and n.op != "literal")
         self.lanes = tuple(n for n in self.order if n.kind == "lane")
+        self.lane_slots = {n.index: slot for slot, n in enumerate(self.lanes)}
 
     def build(self):
         self.k = Block("update")
@@ -171,7 +172,7 @@ class _Update:
         if op == "literal":
             return v.number(int(node.attr[0]), v.booleans) if node.is_boolean else v.number(float(node.attr[0]))
         if node.kind == "lane":
-            x = v.load(self.lane_base, self._row(self.lanes.index(node)))
+            x = v.load(self.lane_base, self._row(self.lane_slots[node.index]))
             return self.b.fcmp_ordered("!=", x, v.number(0.0)) if node.is_boolean else x
         if op == "state":
             return v.load(self.state, self._row(list(self.stored).index(node.attr[0])))

@@ -182,20 +182,25 @@ class SyncWords:
 
 
 @functools.cache
-def time_loop():
+def time_loop(flush):
     """``int64 run(int64 *program, int64 n_kernels, int64 start, int64 stop, int64 part, int64 *sync)``.
 
     Calls every kernel of the program in every step; returns the step after the last one done. With more than one part a
     barrier ends each step: a counter that only grows, waited for in a loop that gives the processor away after a while.
+    ``flush``: treat denormal numbers as zero meanwhile (x86; arithmetic on them is a hundred times slower, and decaying
+    states of silent neurons get there).
     """
     module = ir.Module(name="time_loop")
     f = ir.Function(module, ir.FunctionType(I64, [POINTER, I64, I64, I64, I64, POINTER]), name="run")
     program, n_kernels, start, stop, part, sync = f.args
     k = Block("run", f, part=part)
     b = k.b
-    S = SyncWords
-    cell = lambda w: b.gep(sync, [k.i64(w)], source_etype=I64)  # noqa: E731
-    parts = b.load(cell(S.PARTS), typ=I64)
+    before = _flush_denormals(k) if flush else None
+
+    def cell(w):
+        return b.gep(sync, [k.i64(w)], source_etype=I64)
+
+    parts = b.load(cell(SyncWords.PARTS), typ=I64)
     head, body, after = (b.append_basic_block(n) for n in ("step", "work", "end"))
     entry = b.block
     b.branch(head)
@@ -204,18 +209,11 @@ def time_loop():
     step.add_incoming(start, entry)
     b.cbranch(b.icmp_signed("<", step, stop), body, after)
     b.position_at_end(body)
-
-    def call(j, _):
-        at = b.mul(j, k.i64(2))
-        address = b.load(b.gep(program, [at], source_etype=I64), typ=I64)
-        words = b.load(b.gep(program, [b.add(at, k.i64(1))], source_etype=I64), typ=I64)
-        k.call(address, SIGNATURE, [b.inttoptr(words, POINTER), step, part])
-
-    k.loop(k.i64(0), n_kernels, 1, call)
+    k.loop(k.i64(0), n_kernels, 1, lambda j, _: _call_kernel(k, program, j, step))
     following = b.add(step, k.i64(1))
     with b.if_then(b.icmp_signed(">", parts, k.i64(1))):
         _barrier(k, cell, b.mul(b.sub(following, start), parts))
-    asked = b.load_atomic(cell(S.STOP), "acquire", 8, typ=I64)
+    asked = b.load_atomic(cell(SyncWords.STOP), "acquire", 8, typ=I64)
     step.add_incoming(following, b.block)
     b.cbranch(b.icmp_signed("<=", asked, step), after, head)
     stopping = b.block
@@ -223,8 +221,34 @@ def time_loop():
     result = b.phi(I64)
     result.add_incoming(step, head)
     result.add_incoming(following, stopping)
+    if flush:
+        b.call(_control(k, "ldmxcsr"), [before])
     b.ret(result)
     return str(module), "run"
+
+
+def _call_kernel(k, program, j, step):
+    """Call kernel ``j`` of the program: two words each, its address and that of its words."""
+    b = k.b
+    at = b.mul(j, k.i64(2))
+    address = b.load(b.gep(program, [at], source_etype=I64), typ=I64)
+    words = b.load(b.gep(program, [b.add(at, k.i64(1))], source_etype=I64), typ=I64)
+    k.call(address, SIGNATURE, [b.inttoptr(words, POINTER), step, k.part])
+
+
+def _flush_denormals(k):
+    """Set the bits FTZ and DAZ of the floating-point control register; returns a pointer to what it was before."""
+    b = k.b
+    before, changed = b.alloca(I32), b.alloca(I32)
+    b.call(_control(k, "stmxcsr"), [before])
+    b.store(b.or_(b.load(before, typ=I32), ir.Constant(I32, 0x8040)), changed)
+    b.call(_control(k, "ldmxcsr"), [changed])
+    return before
+
+
+def _control(k, name):
+    full = f"llvm.x86.sse.{name}"
+    return k.module.globals.get(full) or ir.Function(k.module, ir.FunctionType(ir.VoidType(), [POINTER]), full)
 
 
 def _barrier(k, cell, goal):

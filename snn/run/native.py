@@ -20,6 +20,11 @@ def cache_dir():
     return Path(os.environ.get("SNN_CACHE_DIR") or Path.home() / ".cache" / "snn")
 
 
+def flushes_denormals():
+    """Whether runs treat denormal numbers as zero: on x86, where the control register is known."""
+    return llvm.get_process_triple().startswith(("x86_64", "i386", "i686"))
+
+
 @functools.cache
 def _machine():
     llvm.initialize_native_target()

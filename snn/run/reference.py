@@ -1,4 +1,5 @@
 """The reference: torch, float64, one step after the other. Slow and obvious; what every other engine is compared with."""
+import contextlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ from snn.contract import heaviside, step
 from snn.exact import exact_math
 from snn.run import inputs
 from snn.run.ir import CHUNK
+from snn.run.native import flushes_denormals
 from snn.run.state import PopulationState, RunState
 
 
@@ -24,6 +26,17 @@ class Reference:
         return ReferenceSession(plan, channels, state)
 
 
+@contextlib.contextmanager
+def denormals_flushed():
+    """Treat denormal numbers as zero, as compiled runs do."""
+    flush = flushes_denormals() and torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        if flush:
+            torch.set_flush_denormal(False)
+
+
 class ReferenceSession:
     """See :class:`snn.run.event.EventSession` for the protocol."""
 
@@ -38,7 +51,7 @@ class ReferenceSession:
         self.recorded = {c.key: [] for c in self.channels}
 
     def advance(self, stop):
-        with exact_math(), torch.no_grad():
+        with exact_math(), torch.no_grad(), denormals_flushed():
             while self.step < stop:
                 self._step(self.step)
                 self.step += 1

@@ -1,0 +1,31 @@
+"""Command line of the benchmarks: ``python -m benchmarks PART --help``."""
+import argparse
+import importlib
+import sys
+
+PARTS = {
+    "simulation": ("benchmarks.simulation", "networks of the field beside NEST, Brian2 and BrainPy"),
+    "limits": ("benchmarks.limits", "cost per synaptic event and neuron update beside the limits of the machine"),
+    "start": ("benchmarks.start", "import, command line and first simulation in a new process"),
+    "memory": ("benchmarks.memory", "bytes per synapse and peak memory while building"),
+    "peers": ("benchmarks.environments", "make and list the peers' environments"),
+}
+
+
+def main(argv=None):
+    argv = sys.argv[1:] if argv is None else argv
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Benchmarks; no figure without equality.")
+    parts = parser.add_subparsers(dest="part", required=True)
+    for name, (module, summary) in PARTS.items():
+        sub = parts.add_parser(name, help=summary, description=summary)
+        importlib.import_module(module).add_arguments(sub)
+    options = parser.parse_args(argv)
+    try:
+        return importlib.import_module(PARTS[options.part][0]).main(options)
+    except (ValueError, RuntimeError) as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

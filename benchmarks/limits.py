@@ -1,0 +1,91 @@
+"""``python -m benchmarks limits``: what an event and an update cost us, beside what the machine allows.
+
+Two limits are measured: adding 4 bytes at random places of a population-sized array (no synaptic event can be cheaper
+while its target is written), and reading, changing and writing the state once (no neuron update can be cheaper). Our
+two costs come from runs of one network with several in-degrees, weights scaled so that the mean input stays: the
+seconds of all runs are fitted as ``u * updates + e * events``, least squares of the relative error.
+"""
+import contextlib
+import statistics
+
+import numpy as np
+
+from benchmarks.environments import peers_dir
+from benchmarks.output import emit
+from benchmarks.physics import PHYSICS
+from benchmarks.registry import MODELS
+from benchmarks.runner import Sitting, Worker
+from benchmarks.simulation import OURS_SINGLE, reference_check
+
+IN_DEGREES = {"cuba": ((16, 4), (64, 16), (256, 64)), "coba": ((64, 16), (128, 32), (256, 64)),
+              "brunel": ((250, 62), (500, 125), (1000, 250))}
+STATE_ROWS = {"cuba": 4, "coba": 4, "brunel": 2}
+"""Float32 values that the model's state holds per neuron."""
+SIZES = (4000, 12500, 16000, 64000, 256000, 1000000)
+COLUMNS = ("what", "n", "ns", "limit_ns", "times_limit", "fit_error", "rows", "in_degrees", "note")
+
+
+def add_arguments(parser):
+    parser.add_argument("--only", choices=sorted(MODELS), help="one network")
+    parser.add_argument("--n", type=int, help="one size instead of the listed ones")
+    parser.add_argument("--repeat", type=int, default=5, help="runs per in-degree")
+    parser.add_argument("--machine-only", action="store_true", help="the machine's limits without our own runs")
+    parser.add_argument("--json", action="store_true", help="one JSON object per row")
+    parser.add_argument("--save", metavar="FILE", help="append the rows and a description of the machine to a file")
+
+
+def main(options):
+    rows = machine_rows([options.n] if options.n else SIZES)
+    if not options.machine_only:
+        for model in [options.only] if options.only else MODELS:
+            if (red := reference_check(model, 1)) is not None:
+                rows.append({"what": model, "red": f"spikes differ from the reference: {red}"})
+                continue
+            for n in [options.n] if options.n else MODELS[model].sizes:
+                rows += own_rows(model, n, options.repeat)
+    emit(rows, COLUMNS, as_json=options.json, save=options.save)
+    return int(any("red" in row or "failed" in row for row in rows))
+
+
+def machine_rows(sizes):
+    from benchmarks.limits_kernels import ns_per_add, ns_per_update
+    rows = []
+    for n in sizes:
+        rows += [{"what": "random add", "n": n, "ns": ns_per_add(n)},
+                 {"what": "random add, own weight", "n": n, "ns": ns_per_add(n, own_weight=True)},
+                 {"what": "add in ascending rows of 80", "n": n, "ns": ns_per_add(n, row=80)},
+                 *({"what": "streamed update", "n": n, "rows": k, "ns": ns_per_update(n, k)} for k in (1, 2, 4))]
+    return rows
+
+
+def own_rows(model, n, repeat):
+    """Our cost per event and per update of one network, beside the limits at its size."""
+    from benchmarks.limits_kernels import ns_per_add, ns_per_update
+    job = {"model": model, "n": n, "duration": MODELS[model].duration(n), "warm": 100.0, "dt": 0.1, "threads": 1}
+    with contextlib.ExitStack() as stack:
+        workers = {k: stack.enter_context(Worker(OURS_SINGLE, {**job, "in_degree": k}, peers_dir()))
+                   for k in IN_DEGREES[model]}
+        sitting = Sitting(workers)
+        sitting.collect(list(workers), repeat)
+    runs = {k: found for k, found in sitting.runs.items() if k not in sitting.failed and found}
+    if len(runs) < 2:
+        return [{"what": model, "n": n, "failed": "; ".join(map(str, sitting.failed.values()))}]
+    physics, updates = PHYSICS[model](n), n * job["duration"] / job["dt"]
+    points = [(updates, statistics.mean(run["spikes"] for run in found) * physics.with_in_degree(*k).in_degree,
+               statistics.median(run["run_s"] for run in found)) for k, found in runs.items()]
+    (update_ns, event_ns), error = fit(points)
+    used = {"n": n, "in_degrees": [sum(k) for k in runs], "fit_error": error}
+    return [with_limit({"what": f"{model}: synaptic event", "ns": event_ns, **used}, ns_per_add(n)),
+            with_limit({"what": f"{model}: neuron update", "ns": update_ns, **used}, ns_per_update(n, STATE_ROWS[model]))]
+
+
+def fit(points):
+    """ns per update and per event from [(updates, events, seconds)], and the largest relative error of the fit."""
+    updates, events, seconds = np.array(points, np.float64).T
+    design = np.stack([updates, events], axis=1) / seconds[:, None]
+    costs, *_ = np.linalg.lstsq(design, np.ones(len(points)), rcond=None)
+    return costs * 1e9, float(np.abs(design @ costs - 1.0).max())
+
+
+def with_limit(row, limit):
+    return {**row, "limit_ns": limit, "times_limit": row["ns"] / limit}
