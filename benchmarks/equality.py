@@ -5,7 +5,7 @@ import numpy as np
 
 from benchmarks.stats import Agreement
 
-SIZES = {"cuba": 500, "coba": 500, "brunel": 1000}
+SIZES = {"cuba": 1000, "coba": 2000, "brunel": 1000}
 DURATION = 150.0
 LEAST_SPIKES = 200
 
@@ -13,7 +13,7 @@ LEAST_SPIKES = 200
 def reference_difference(model, *, engine, seed=1):
     """How the spikes of ``engine`` (float64) differ from those of the reference; None where they are the same.
 
-    Same network, same seed; 500 or 1,000 neurons, 150 ms, dt 0.1 ms; both times and neurons must be equal exactly.
+    Same network, same seed; 1,000 or 2,000 neurons, 150 ms, dt 0.1 ms; both times and neurons must be equal exactly.
     """
     import snn
     from benchmarks.networks import POPULATION, network

@@ -75,8 +75,9 @@ def own_rows(model, n, repeat):
                statistics.median(run["run_s"] for run in found)) for k, found in runs.items()]
     (update_ns, event_ns), error = fit(points)
     used = {"n": n, "in_degrees": [sum(k) for k in runs], "fit_error": error}
-    return [with_limit({"what": f"{model}: synaptic event", "ns": event_ns, **used}, ns_per_add(n)),
-            with_limit({"what": f"{model}: neuron update", "ns": update_ns, **used}, ns_per_update(n, STATE_ROWS[model]))]
+    limits = ns_per_add(n), ns_per_update(n, STATE_ROWS[model])
+    return [with_limit({"what": f"{model}: synaptic event", "ns": event_ns, **used}, limits[0]),
+            with_limit({"what": f"{model}: neuron update", "ns": update_ns, **used}, limits[1])]
 
 
 def fit(points):

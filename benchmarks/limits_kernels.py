@@ -65,8 +65,6 @@ def ns_per_update(n, rows):
     """
     state = np.ones((rows, n), np.float32)
     factor, term = np.float32(0.99), np.float32(0.01)
-    update(state, factor, term, 1)
-    passes = 1
-    while best(lambda: update(state, factor, term, passes), 1) < PASS_S * 1e9 / PASSES:
-        passes *= 4
+    once = best(lambda: update(state, factor, term, 1), 1)
+    passes = max(1, round(PASS_S * 1e9 / once))
     return best(lambda: update(state, factor, term, passes), passes * n)

@@ -13,7 +13,8 @@ from benchmarks.peers.protocol import peak_rss_mb
 from benchmarks.registry import ROOT
 
 IN_DEGREE = 1000
-COLUMNS = ("what", "synapses", "neurons", "bytes_per_synapse", "arrays_mb", "peak_mb", "peak_over_arrays", "build_s", "failed")
+COLUMNS = ("what", "synapses", "neurons", "bytes_per_synapse", "arrays_mb", "peak_mb", "peak_over_arrays", "build_s",
+           "note")
 
 
 def add_arguments(parser):

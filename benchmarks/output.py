@@ -44,8 +44,9 @@ def _aligned(text, width):
 
 def machine():
     """Processor, cores, system, date and load: without these a saved figure means nothing."""
+    load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
     return {"machine": _processor(), "cores": os.cpu_count(), "system": platform.platform(terse=True),
-            "python": platform.python_version(), "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+            "python": platform.python_version(), "load": load,
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes")}
 
 

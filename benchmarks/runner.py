@@ -33,8 +33,8 @@ class Worker:
         """Start the process and wait until its imports and seedless compilation are done, so that they disturb
         nobody.
         """
-        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
-                                         text=True, cwd=ROOT, env=self._variables)
+        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                         stderr=self._errors, text=True, cwd=ROOT, env=self._variables)
         threading.Thread(target=self._read, daemon=True).start()
         self._answer()
 

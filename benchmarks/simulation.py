@@ -18,9 +18,10 @@ from benchmarks.runner import Sitting, Worker
 
 WARM_MS, DT_MS = 100.0, 0.1
 MORE_SEEDS = 4
+MEDIANS = ("run_s", "build_s", "compile_s", "peak_rss_mb")
 OURS_SINGLE, OURS_DOUBLE = (Side(OURS, precision) for precision in ("float32", "float64"))
-COLUMNS = ("model", "n", "threads", "peer", "precision", "run_s", "build_s", "compile_s", "rate_hz", "cv_isi", "events_per_s",
-           "ratio_to_ours", "ratio_to_ours_float32", "note")
+COLUMNS = ("model", "n", "threads", "peer", "precision", "run_s", "build_s", "compile_s", "rate_hz", "cv_isi",
+           "events_per_s", "ratio_to_ours", "ratio_to_ours_float32", "note")
 
 
 def add_arguments(parser):
@@ -30,7 +31,7 @@ def add_arguments(parser):
     parser.add_argument("--repeat", type=int, default=5, help="runs per simulator, at least 3")
     parser.add_argument("--duration", type=float, help="timed ms instead of the listed ones")
     parser.add_argument("--peers", default=",".join(PEERS), help="comma-separated; none for ours alone")
-    parser.add_argument("--peers-dir", help="folder of the peers' environments (default: SNN_PEERS or ~/.cache/snn/peers)")
+    parser.add_argument("--peers-dir", help="folder of the environments (default: SNN_PEERS or ~/.cache/snn/peers)")
     parser.add_argument("--json", action="store_true", help="one JSON object per row")
     parser.add_argument("--save", metavar="FILE", help="append the rows and a description of the machine to a file")
 
@@ -58,7 +59,8 @@ def reference_check(model, threads):
 def measure(model, n, options):
     """All rows of one network at one size."""
     folder, peers = peers_dir(options.peers_dir), chosen_peers(options.peers)
-    job = {"model": model, "n": n, "warm": WARM_MS, "dt": DT_MS, "duration": options.duration or MODELS[model].duration(n)}
+    duration = options.duration or MODELS[model].duration(n)
+    job = {"model": model, "n": n, "warm": WARM_MS, "dt": DT_MS, "duration": duration}
     absent = {peer: reason for peer in peers if (reason := missing(peer.environment, folder))}
     sides = [OURS_SINGLE, OURS_DOUBLE, *(Side(peer, precision) for peer in peers if peer not in absent
                                          for precision in peer.precisions)]
@@ -103,7 +105,8 @@ def verdicts(sitting, job, repeat):
 
 def row_of(side, sitting, red, job, threads):
     """One row: medians over the runs, or why there are none."""
-    head = {"peer": side.simulator.name, "model": job["model"], "n": job["n"], "threads": threads, "precision": side.precision}
+    head = {"peer": side.simulator.name, "model": job["model"], "n": job["n"], "threads": threads,
+            "precision": side.precision}
     if side in sitting.failed:
         return {**head, "failed": sitting.failed[side]}
     if side in red:
@@ -111,7 +114,7 @@ def row_of(side, sitting, red, job, threads):
     if OURS_SINGLE in red or OURS_DOUBLE in sitting.failed:
         return {**head, "red": "our own figures are red"}
     runs, physics, duration = sitting.runs[side], PHYSICS[job["model"]](job["n"]), job["duration"]
-    median = {key: statistics.median(run[key] for run in runs) for key in ("run_s", "build_s", "compile_s", "peak_rss_mb")}
+    median = {key: statistics.median(run[key] for run in runs) for key in MEDIANS}
     spikes = statistics.mean(run["spikes"] for run in runs)
     run_s = median["run_s"]
     return {**head, "version": runs[0]["version"], **{key: float(f"{value:.4g}") for key, value in median.items()},

@@ -46,7 +46,8 @@ def row(what, words, repeat, *, cache=None):
 
 def seconds(words, variables):
     begin = time.perf_counter()
-    done = subprocess.run([sys.executable, *words], cwd=ROOT, env={**os.environ, **variables}, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, *words], cwd=ROOT, env={**os.environ, **variables}, capture_output=True,
+                          text=True)
     took = time.perf_counter() - begin
     if done.returncode:
         raise RuntimeError(f"start: {' '.join(words)} failed: {done.stderr.strip().splitlines()[-1:]}")

@@ -144,7 +144,8 @@ class Graph:
         t = torch.as_tensor(value)
         if t.ndim == 0:
             return self.node(t.item())
-        return self.leaf("tensor", (id(value),), t.to(torch.float64))
+        # Never shared: the identity of a temporary tensor may come again.
+        return self.leaf("tensor", (len(self.nodes),), t.to(torch.float64))
 
     def apply(self, op, *args):
         if op == "pow":
@@ -244,7 +245,11 @@ def _trace_once(model, bound, dt, inputs, constant, keep):
         return heaviside(margins[0])
 
     with exact_math():
-        after, fired = step(symbolic, model.State(**before), x, dt, fire)
+        try:
+            after, fired = step(symbolic, model.State(**before), x, dt, fire)
+        except (TypeError, AttributeError) as err:
+            raise ModelError(f"{graph.owner}: an engine cannot compile this model ({err}). "
+                             "Write it with arithmetic, comparisons and torch functions of the states.") from err
     state = {k: graph.node(getattr(after, k)) for k in names}
     roots = [*state.values()] + ([fired] if fired is not None else [])
     read = {n.attr[0] for n in reachable(roots) if n.op == "state"}

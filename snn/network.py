@@ -7,7 +7,9 @@ What it is
 
 Units: weights are in the unit of the port they arrive at; delays in ms; rates in Hz.
 """
+import operator
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -26,9 +28,12 @@ class Population:
     positions: Any = None
 
     def __getitem__(self, key):
-        if not isinstance(key, slice):
-            key = slice(key, key + 1)
-        start, stop, stride = key.indices(self.n)
+        try:
+            if not isinstance(key, slice):
+                key = slice(operator.index(key), operator.index(key) + 1)
+            start, stop, stride = key.indices(self.n)
+        except TypeError:
+            raise NetworkError(f"Population.{self.name}: {key!r} is no range. Take a slice such as [0:80], or one neuron.") from None
         if stride != 1 or stop <= start:
             raise NetworkError(f"Population.{self.name}: slice [{key.start}:{key.stop}:{key.step}] is empty or has a stride. "
                                "Take a contiguous range of at least one neuron.")
@@ -85,7 +90,7 @@ class PoissonInput:
     weight: Any = 1.0
 
     def __post_init__(self):
-        if not np.ndim(self.rate) == 0 or not np.isfinite(self.rate) or self.rate < 0:
+        if not isinstance(self.rate, Real) or not np.isfinite(self.rate) or self.rate < 0:
             raise NetworkError(f"PoissonInput.rate: is {self.rate!r}. One finite rate >= 0 Hz for all neurons is allowed; "
                                "for different rates use a PoissonSource population.")
         _finite(self.weight, "PoissonInput.weight", 1)
@@ -107,7 +112,7 @@ class CurrentInput:
 
     def __post_init__(self):
         _finite(self.value, "CurrentInput.value", 1 if self.interval is None else 2)
-        if self.interval is not None and not (np.isfinite(self.interval) and self.interval > 0):
+        if self.interval is not None and not (isinstance(self.interval, Real) and np.isfinite(self.interval) and self.interval > 0):
             raise NetworkError(f"CurrentInput.interval: is {self.interval!r} ms. It must be above 0.")
         if self.interval is not None and np.ndim(self.value) == 0:
             raise NetworkError("CurrentInput.interval: given for a single number. A time course has shape (T,) or (T, n).")

@@ -129,7 +129,9 @@ class Plan:
         return {"name": self.name, "dt": self.dt, "seed": self.seed, "dtype": self.dtype,
                 "populations": {p.name: {"model": type(p.model).__name__, "n": p.n} for p in self.populations},
                 "projections": {p.name: {"pre": self.populations[p.pre].name, "post": self.populations[p.post].name,
-                                         "synapses": p.csr.n_synapses} for p in self.projections}}
+                                         "port": self.populations[p.post].ports[p.port], "synapses": p.csr.n_synapses,
+                                         "delay": [int(np.min(p.delay)), int(np.max(p.delay))] if np.size(p.delay) else []}
+                                for p in self.projections}}
 
     def __repr__(self):
         lines = [f"Plan({self.name!r}: dt {self.dt:g} ms, {self.dtype}, {self.n_neurons} neurons, {self.n_synapses} synapses, "
@@ -224,7 +226,8 @@ def _population(p, k, net, ports, projections, dt, seed, stepped):
     drives = tuple((d.port, d.source) for d in net.drives if d.population is p)
     for _, source in drives:
         if not isinstance(source, PoissonInput) and source.interval is not None:
-            steps_of(source.interval, dt, f"CurrentInput.interval of {p.name!r}")
+            if steps_of(source.interval, dt, f"CurrentInput.interval of {p.name!r}") < 1:
+                raise NetworkError(f"CurrentInput.interval of {p.name!r}: is below one step ({source.interval:g} ms). Use at least dt = {dt:g} ms.")
     initial = {s: values(v, p.n, stream(seed, p.name, "init", s), name=f"Population.{p.name}.init[{s!r}]") for s, v in p.init.items()}
     quiet_steps, why = (None, "replayed from given spikes") if hasattr(p.model, "schedule") else _silence(p, dt, ports, drives, stepped)
     return PopulationPlan(p.name, p.model, p.n, ports, rings, depth, drives, p.init, initial, quiet_steps, why)

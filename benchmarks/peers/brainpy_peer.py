@@ -168,8 +168,9 @@ def main():
         with Stopwatch() as watch:
             _, (counts, sample) = jax.block_until_ready(run_timed(state, steps[1]))
         times, ids = np.nonzero(np.asarray(sample))
-        return Measured(build_s=built - begin, compile_s=compiled - built, run_s=watch.seconds, spikes=int(counts.sum()),
-                        other_cpu=watch.other_cpu, **observed(ids, times * options.dt, options.duration))
+        return Measured(build_s=built - begin, compile_s=compiled - built, run_s=watch.seconds,
+                        spikes=int(counts.sum()), other_cpu=watch.other_cpu,
+                        **observed(ids, times * options.dt, options.duration))
 
     serve(options, run, version=brainpy.__version__, stdout=stdout)
 

@@ -60,7 +60,8 @@ MODELS = {"cuba": cuba, "coba": coba, "brunel": brunel}
 
 
 def _neurons(p, dt, equations, names, **how):
-    neurons = b2.NeuronGroup(p.n, equations, reset="v = V_reset", refractory=(p.t_ref + dt) * b2.ms, namespace=names, **how)
+    neurons = b2.NeuronGroup(p.n, equations, reset="v = V_reset", refractory=(p.t_ref + dt) * b2.ms, namespace=names,
+                             **how)
     low, high = p.v_start
     neurons.v = f"({low} + {high - low} * rand()) * mV"
     return neurons
@@ -110,7 +111,8 @@ def runner_cpp(options, folder):
             b2.device.run(directory=folder, with_output=False)
         loop = b2.device._last_run_time          # Brian2's own figure; the pinned version has it under this name
         rest = watch.seconds - loop * (1 + options.warm / options.duration)
-        return measured(counter, sample, options, build_s=rest, compile_s=compiled, run_s=loop, other_cpu=watch.other_cpu)
+        return measured(counter, sample, options, build_s=rest, compile_s=compiled, run_s=loop,
+                        other_cpu=watch.other_cpu)
 
     return run
 

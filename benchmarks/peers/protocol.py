@@ -85,7 +85,8 @@ def arguments(argv=None):
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", choices=sorted(PHYSICS), required=True)
     parser.add_argument("--n", type=int, required=True, help="neurons")
-    parser.add_argument("--in-degree", type=int, nargs=2, metavar=("EXC", "INH"), help="other in-degrees, weights scaled")
+    parser.add_argument("--in-degree", type=int, nargs=2, metavar=("EXC", "INH"),
+                        help="other in-degrees, weights scaled")
     parser.add_argument("--duration", type=float, default=1000.0, help="timed model time, ms")
     parser.add_argument("--warm", type=float, default=100.0, help="untimed model time before, ms")
     parser.add_argument("--dt", type=float, default=0.1, help="ms")

@@ -33,6 +33,9 @@ from snn.result import Lazy, Result
 from snn.sink import Sink, SpikeChannel, TraceChannel, WeightChannel
 
 FORMAT, VERSION = "snn-archive", 1
+PACKED = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
+# The library's own tables then never cross a page boundary, where alone a kill can cut a write in two.
+PAGED = {"fs_strategy": "page", "fs_page_size": 4096}
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class ArchiveSink(Sink):
 
     def _open(self):
         check_output(self.path, overwrite=self._overwrite)
-        self._output = Output(self.path, libver="latest")
+        self._output = Output(self.path, libver="latest", **PAGED)
         try:
             with self._guard() as file:
                 self._lay_out(file)
@@ -85,7 +88,8 @@ class ArchiveSink(Sink):
         tails = file.create_group("tail")
         self._columns = {key: _make(file.create_group("/".join(key)), tails, channel)
                          for key, channel in self.channels.items()}
-        self._summary = file.create_dataset("summary", (0,), np.uint8, maxshape=(None,), chunks=(4096,))
+        self._summary = file.create_dataset("summary", (0,), np.uint8, maxshape=(None,), chunks=(4096,),
+                                            fletcher32=True)
         self._commits = Commits(file, sum(map(len, self._columns.values())))
         file.swmr_mode = True
         self._write_commit(file, [column.save() for column in self._all()])
@@ -210,7 +214,8 @@ def _make(group, tails, channel):
         group.attrs[name] = np.dtype(value).name if name == "dtype" else value
     for field, name in kind.arrays.items():
         if getattr(channel, field) is not None:
-            group.create_dataset(name, data=np.asarray(getattr(channel, field), np.int64))
+            values = np.asarray(getattr(channel, field), np.int64)
+            group.create_dataset(name, data=values, **(PACKED if values.size else {}))
     times, values = kind.tables
     if kind.channel is SpikeChannel:
         return Column(group, tails, times, np.float64), Column(group, tails, values, np.uint32)

@@ -4,6 +4,7 @@ The HDF5 library cannot survive a failed write: the file cannot be closed any mo
 :class:`Output` asks for free room BEFORE the library writes, and where a write fails nevertheless, hands the library a
 scratch file in place of the real one before closing, so that what stands on the disk stays as it is.
 """
+import ctypes
 import errno
 import os
 import shutil
@@ -22,6 +23,7 @@ except ImportError:  # not on Windows
     resource = None
 
 SPARE = 1 << 20
+READ_ATTEMPTS = 20
 _SUPERBLOCK_FLAGS = 11
 _SWMR = 0b101
 
@@ -94,7 +96,7 @@ class Output:
         file, self.file = self.file, None
         try:
             if broken:
-                with _scratch() as scratch:
+                with _scratch() as scratch, _no_file_size_limit():
                     os.dup2(scratch.fileno(), file.id.get_vfd_handle())
                     file.close()
             else:
@@ -133,7 +135,7 @@ def reading(path):
     try:
         with open(path, "rb") as raw:
             unfinished = raw.read(_SUPERBLOCK_FLAGS + 1)[_SUPERBLOCK_FLAGS] & _SWMR == _SWMR
-        with h5py.File(path, "r", swmr=unfinished) as file:
+        with (_unfinished(path) if unfinished else h5py.File(path, "r")) as file:
             yield file
     except DataError as err:
         raise err if str(path) in str(err) else DataError(f"open: '{path}' is damaged: {err}") from err
@@ -142,11 +144,38 @@ def reading(path):
                         "Use an intact copy.") from err
 
 
+def _unfinished(path):
+    """Open a file whose writer is alive or was killed.
+
+    The library reads a damaged block of such a file again and again, in the hope that a writer will mend it, for hours.
+    A few milliseconds are enough; h5py has no word for this setting, but the library that it has loaded has.
+    """
+    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    set_attempts = getattr(ctypes.CDLL(h5py.h5.__file__), "H5Pset_metadata_read_attempts", None)
+    if set_attempts is not None:
+        set_attempts(ctypes.c_int64(access.id), ctypes.c_uint(READ_ATTEMPTS))
+    return h5py.File(h5py.h5f.open(os.fsencode(path), h5py.h5f.ACC_RDONLY | h5py.h5f.ACC_SWMR_READ, access))
+
+
 def _file_size_limit():
     if resource is None:
         return sys.maxsize
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
     return sys.maxsize if limit == resource.RLIM_INFINITY else limit
+
+
+@contextmanager
+def _no_file_size_limit():
+    """Lift the soft limit: the library would otherwise fail at the same place of the scratch file again."""
+    if resource is None:
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def _scratch():

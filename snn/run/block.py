@@ -66,6 +66,11 @@ class Block:
         b.position_at_end(after)
         return c
 
+    def raise_to(self, pointer, x):
+        """``*pointer = max(*pointer, x)`` of an int64."""
+        before = self.b.load(pointer, typ=I64)
+        self.b.store(self.b.select(self.b.icmp_signed(">", x, before), x, before), pointer)
+
     def call(self, address, function_type, arguments):
         """Call the function of the given type at an integer address."""
         return self.b.call(self.b.inttoptr(address, function_type.as_pointer()), arguments)

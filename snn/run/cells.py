@@ -6,6 +6,7 @@ from snn.graph import trace
 from snn.run import inputs, ir, loops, native
 from snn.run.memory import Words, aligned, part_bounds, stride_of
 from snn.run.state import PopulationState
+from snn.run.vectors import signed
 
 MAX_SKIP = 1024
 """Most steps that are passed over at once; constants are tabulated for each number."""
@@ -100,7 +101,7 @@ class PopulationCells:
         if s.kind in ("noise", "poisson"):
             words[at] = np.uint64(s.key)
         if s.kind == "poisson":
-            words[at + 1] = np.ascontiguousarray(s.limits)
+            words[at + 1] = signed(s.limits)
         if s.kind == "series":
             table = s.value.numpy()
             padded = aligned((len(table), self.stride) if table.ndim == 2 else table.shape, self.dtype)
@@ -139,7 +140,8 @@ class PopulationCells:
         slot = step % self.plan.depth
         return np.concatenate([self.spikes[slot, lo:lo + count] for lo, count in zip(self.bounds[:-1], self.counts[slot], strict=True)]).astype(np.int64)
 
-    def restore(self, saved, step):
+    def restore(self, saved, step, dt):
+        saved = saved if self.skips else saved.awake(self.plan.model, self.n, dt)
         for r, name in enumerate(self._row_names()):
             if name in saved.values:
                 self.rows[r, :self.n] = saved.values[name]
@@ -153,7 +155,8 @@ class PopulationCells:
             self.busy[:] = saved.busy + step
             self.touched[:] = 0
         elif self.skips:
-            self.busy += step
+            # Saved by an engine that steps: what lies in the rings arrives within their depth.
+            self.busy[:] = step + max([self.plan.quiet_steps, *self.plan.rings])
 
     def _put_spikes(self, step, ids):
         slot = step % self.plan.depth

@@ -171,14 +171,12 @@ class _Cells:
     def snapshot(self, step_now, run):
         values_now = {} if self.plan.replayed else {k: v.expand(self.B, self.n)[run].cpu().numpy().copy() for k, v in self.state._asdict().items()}
         rings = {port: np.roll(ring[:, run].cpu().numpy(), -(step_now % len(ring)), axis=0) for port, ring in zip(self.plan.ports, self.rings, strict=True)}
-        recent = [(k, at[at[:, 0] == run, 1].cpu().numpy()) for k, at in sorted(self.recent.items())[-(self.plan.depth - 1):]]
+        recent = [(k, at[at[:, 0] == run, 1].cpu().numpy()) for k, at in sorted(self.recent.items()) if k > step_now - self.plan.depth]
         steps = np.concatenate([np.full(len(ids), k, np.int64) for k, ids in recent] or [np.zeros(0, np.int64)])
         ids = np.concatenate([ids for _, ids in recent] or [np.zeros(0, np.int64)])
         return PopulationState(values_now, rings, steps, ids)
 
     def _restore(self, saved, now):
-        if len(saved.elapsed) and saved.elapsed.any():
-            raise RunError("simulate.state: was saved in the middle of a silence that the event-driven engine passes over. Continue it with EventDriven() or Reference().")
         for port, ring in zip(self.plan.ports, self.rings, strict=True):
             if port in saved.inputs:
                 ring[:, 0] = torch.as_tensor(np.roll(saved.inputs[port], now % len(ring), axis=0), **self.options)
@@ -186,7 +184,8 @@ class _Cells:
             ids = torch.as_tensor(saved.spike_ids[saved.spike_steps == k], device=self.session.device)
             self.recent[int(k)] = torch.stack([torch.zeros_like(ids), ids], 1)
         if not self.plan.replayed:
-            self.state = self.state._replace(**{k: torch.as_tensor(v, **self.options)[None] for k, v in saved.values.items() if k in self.state._fields})
+            values_then = saved.awake(self.plan.model, self.n, self.session.plan.dt).values
+            self.state = self.state._replace(**{k: torch.as_tensor(v, **self.options)[None] for k, v in values_then.items() if k in self.state._fields})
 
 
 class _Synapses:

@@ -78,7 +78,7 @@ class EventSession:
         self.cells = [PopulationCells(p, plan, threads, kept[p.name]) for p in plan.populations]
         if state is not None:
             for cells in self.cells:
-                cells.restore(state.populations[cells.plan.name], self.step)
+                cells.restore(state.populations[cells.plan.name], self.step, plan.dt)
         kernels = [delivery(q, self.cells[q.pre], self.cells[q.post], threads) for q in plan.deliveries]
         kernels += [c.kernel() for c in self.cells]
         stop_cell = self.sync[loops.SyncWords.STOP:]

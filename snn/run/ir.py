@@ -143,7 +143,7 @@ class _Update:
         end = b.select(b.icmp_signed("<", end, self.hi), end, self.hi)
         after = k.loop(i, end, self.v.lanes, self._neurons, count)
         with b.if_then(b.icmp_signed(">", after, count)):
-            b.store(b.add(k.step, k.word(W.HOLD)), busy)
+            k.raise_to(busy, b.add(k.step, k.word(W.HOLD)))
         worked = b.block
         b.branch(join)
         b.position_at_end(join)

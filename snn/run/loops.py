@@ -22,8 +22,8 @@ FLOATS = {"float32": ir.FloatType(), "float64": ir.DoubleType()}
 class DeliverWords:
     """Words of a delivery kernel."""
 
-    SPLIT, TARGETS, WEIGHT, DELAY, RING, DEPTH, STRIDE, IDS, SPIKE_DEPTH, COUNTS, PARTS, BOUNDS, PRE_STRIDE, FIRST, N_PRE, TOUCHED, OFFSET = range(17)
-    SIZE = 17
+    SPLIT, TARGETS, WEIGHT, DELAY, RING, DEPTH, STRIDE, IDS, SPIKE_DEPTH, COUNTS, PARTS, BOUNDS, PRE_STRIDE, FIRST, N_PRE, TOUCHED, OFFSET, BUSY = range(18)
+    SIZE = 18
 
 
 @functools.cache
@@ -32,7 +32,7 @@ def deliver(targets, dtype, weight_array, delay, touches):
 
     ``targets`` "uint16" | "uint32"; ``weight_array``: one weight per synapse, else one for all; ``delay`` None: one delay in
     words (delivery on arrival), else the type of the delays per synapse (delivery on emission); ``touches``: mark the chunks
-    that received something.
+    that received something, and hold them (BUSY) until it arrives.
     """
     k, W = Block("deliver"), DeliverWords
     b = k.b
@@ -61,6 +61,8 @@ def deliver(targets, dtype, weight_array, delay, touches):
             if touches:
                 chunk = b.lshr(b.add(t, word["OFFSET"]), k.i64(8))
                 b.store(ir.Constant(I8, 1), k.at(word["TOUCHED"], chunk, 1))
+                if delay is not None:
+                    k.raise_to(k.at(word["BUSY"], chunk, 8), b.add(emitted, steps))
 
         def spike(j, _, ids):
             neuron = b.sub(b.zext(b.load(k.at(ids, j, 4), typ=I32), I64), word["FIRST"])

@@ -8,7 +8,6 @@ import torch
 from snn.contract import heaviside, step
 from snn.exact import exact_math
 from snn.run import inputs
-from snn.run.ir import CHUNK
 from snn.run.native import flushes_denormals
 from snn.run.state import PopulationState, RunState
 
@@ -104,7 +103,7 @@ class ReferenceSession:
 
     def state(self):
         """Checkpoint of the run as it is now."""
-        return RunState(self.step, self.plan.summary(), {c.plan.name: c.snapshot() for c in self.cells})
+        return RunState(self.step, self.plan.summary(), {c.plan.name: c.snapshot(self.step) for c in self.cells})
 
     def close(self):
         pass
@@ -157,9 +156,9 @@ class _Cells:
         value = self.arrived[variable[2:]] if variable.startswith("x.") else getattr(self.state, variable)
         return value.expand(self.n).numpy().copy()
 
-    def snapshot(self):
+    def snapshot(self, now):
         values = {} if self.plan.replayed else {k: v.expand(self.n).numpy().copy() for k, v in self.state._asdict().items()}
-        recent = sorted(self.recent.items())[-(self.plan.depth - 1):]
+        recent = [(k, ids) for k, ids in sorted(self.recent.items()) if k > now - self.plan.depth]
         steps = np.concatenate([np.full(len(ids), k, np.int64) for k, ids in recent] or [np.zeros(0, np.int64)])
         ids = np.concatenate([ids for _, ids in recent] or [np.zeros(0, np.int64)])
         return PopulationState(values, {port: ring.numpy().copy() for port, ring in zip(self.plan.ports, self.rings, strict=True)}, steps, ids)
@@ -171,9 +170,5 @@ class _Cells:
         for k in np.unique(saved.spike_steps):
             self.recent[int(k)] = saved.spike_ids[saved.spike_steps == k]
         if not self.plan.replayed:
-            self.state = self.state._replace(**{k: torch.from_numpy(v.copy()) for k, v in saved.values.items() if k in self.state._fields})
-            if len(saved.elapsed):
-                silent = torch.from_numpy(np.repeat(saved.elapsed, CHUNK)[:self.n].astype(np.float64))
-                with exact_math():
-                    flowed = self.model.flow(self.state, torch.where(silent > 0, silent * self.dt, self.dt))
-                self.state = type(self.state)(*(torch.where(silent > 0, a, b) for a, b in zip(flowed, self.state, strict=True)))
+            values = saved.awake(self.plan.model, self.n, self.dt.item()).values
+            self.state = self.state._replace(**{k: torch.from_numpy(v.copy()) for k, v in values.items() if k in self.state._fields})

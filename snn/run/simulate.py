@@ -10,6 +10,7 @@ import threading
 import time
 import warnings
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from snn.errors import RunError
 from snn.plan import make_plan
 from snn.record import MemorySink, RecordSpikes, RecordState, RecordWeights, SpikeChannel, TraceChannel, WeightChannel
 from snn.run.event import EventDriven
+from snn.run.state import RunState
 
 BLOCK_SECONDS = 0.2
 
@@ -43,9 +45,10 @@ def simulate(net, duration, *, dt=0.1, engine=None, seed=0, record=None, to=None
     engine = engine or EventDriven()
     steps = _check_times(duration, dt)
     _check_engine(engine)
+    _check_seed_and_state(seed, state)
     sinks = _sinks(to, overwrite, getattr(engine, "seeds", None))
     started = time.perf_counter()
-    asked = [RecordSpikes(name) for name in net.populations] if record is None else list(record)
+    asked = [RecordSpikes(name) for name in net.populations] if record is None else _requests(record)
     stepped = {r.population for r in asked if isinstance(r, RecordState)}
     plan = make_plan(net, dt, seed=seed, dtype=engine.dtype, stepped=stepped)
     if state is not None:
@@ -137,7 +140,7 @@ def _bar(first, stop, progress):
 
 def _check_times(duration, dt):
     for name, value in (("duration", duration), ("dt", dt)):
-        if isinstance(value, bool) or not np.isscalar(value) or not np.isfinite(value) or value <= 0:
+        if isinstance(value, bool) or not isinstance(value, Real) or not np.isfinite(value) or value <= 0:
             raise RunError(f"simulate.{name}: is {value!r} ms. A finite number above 0 is needed.")
     steps = round(duration / dt)
     if steps < 1 or abs(duration / dt - steps) > 1e-6 * max(1, steps):
@@ -147,8 +150,21 @@ def _check_times(duration, dt):
 
 
 def _check_engine(engine):
-    if not (hasattr(engine, "start") and hasattr(engine, "dtype")):
+    if isinstance(engine, type) or not (hasattr(engine, "start") and hasattr(engine, "dtype")):
         raise RunError(f"simulate.engine: is {engine!r}. Give snn.EventDriven(), snn.Reference() or snn.Clocked().")
+
+
+def _check_seed_and_state(seed, state):
+    if isinstance(seed, bool) or not isinstance(seed, Integral):
+        raise RunError(f"simulate.seed: is {seed!r}. A whole number is needed.")
+    if state is not None and not isinstance(state, RunState):
+        raise RunError(f"simulate.state: is a {type(state).__name__}. Give result.state, or what snn.load returned.")
+
+
+def _requests(record):
+    if isinstance(record, RecordSpikes | RecordState | RecordWeights | str):
+        raise RunError(f"simulate.record: is {record!r}. Give a list of requests, for instance [RecordSpikes('exc')].")
+    return list(record)
 
 
 def _sinks(to, overwrite, seeds):

@@ -6,11 +6,14 @@ What it holds
     run(a) then run(b) from the state equals run(a + b) bit for bit, also from a file and in another process.
 
 File layout (HDF5): attributes ``format``, ``version``, ``summary`` (JSON); ``/populations/<name>/state/<variable>``,
-``.../inputs/<port>``, ``.../spike_steps``, ``.../spike_ids``, ``.../elapsed``, ``.../busy``.
+``.../inputs/<port>``, ``.../spike_steps``, ``.../spike_ids``, ``.../elapsed``, ``.../busy``. Behind the HDF5 data stands a
+checksum of it, which HDF5 readers do not see.
 """
+import hashlib
+import io
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -30,6 +33,22 @@ class PopulationState:
     spike_ids: np.ndarray
     elapsed: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     busy: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def awake(self, model, n, dt):
+        """This state with the silence that was passed over made up for, for an engine that steps the population."""
+        if not self.elapsed.any():
+            return self
+        import torch
+
+        from snn.exact import exact_math
+        from snn.run.ir import CHUNK
+        bound, silent = model.bind(n, torch.float64), torch.from_numpy(np.repeat(self.elapsed, CHUNK)[:n].astype(np.float64))
+        known = {k: torch.from_numpy(np.asarray(v, np.float64)) for k, v in self.values.items()}
+        before = type(bound.rest())(*(torch.as_tensor(known.get(k, v), dtype=torch.float64) for k, v in bound.rest()._asdict().items()))
+        with exact_math(), torch.no_grad():
+            after = bound.flow(before, torch.where(silent > 0, silent, 1.0) * dt)
+        values = {k: torch.where(silent > 0, getattr(after, k), getattr(before, k)).numpy() for k in self.values}
+        return replace(self, values=values, elapsed=np.zeros_like(self.elapsed))
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,23 +77,20 @@ class RunState:
 
 
 def save(state, path, *, overwrite=False):
-    """Write a :class:`RunState` to an HDF5 file. Errors: RunError if the file exists, OutputError if writing fails."""
-    import h5py
+    """Write a :class:`RunState` to an HDF5 file, which gets its name only when it is complete.
+
+    Errors: RunError if the file exists or ``state`` is something else, OutputError if writing fails.
+    """
     path = os.fspath(path)
+    if not isinstance(state, RunState):
+        raise RunError(f"save.state: is a {type(state).__name__}. Give the state of a result: save(result.state, path).")
     if os.path.exists(path) and not overwrite:
         raise RunError(f"save.path: {path} exists. Choose another name or allow overwrite=True.")
-    beside = path + ".part"
+    image, beside = _image(state), path + ".part"
     try:
-        with h5py.File(beside, "w") as f:
-            f.attrs.update(format=FORMAT, version=VERSION, step=state.step, summary=json.dumps(state.summary))
-            for name, p in state.populations.items():
-                g = f.create_group(f"populations/{name}")
-                for group, arrays in (("state", p.values), ("inputs", p.inputs)):
-                    g.create_group(group)
-                    for key, x in arrays.items():
-                        g[group][key] = x
-                for key in ("spike_steps", "spike_ids", "elapsed", "busy"):
-                    g[key] = getattr(p, key)
+        with open(beside, "wb") as f:
+            f.write(image)
+            f.write(_seal(image))
         os.replace(beside, path)
     except OSError as err:
         if os.path.exists(beside):
@@ -84,22 +100,51 @@ def save(state, path, *, overwrite=False):
 
 def load(path):
     """Read a :class:`RunState` written by :func:`save`. Errors: MissingFile; DataError for damaged or foreign files."""
-    import h5py
     path = os.fspath(path)
     if not os.path.exists(path):
         raise MissingFile(f"load.path: {path} does not exist. Give a file written by snn.save.")
     try:
-        with h5py.File(path, "r") as f:
-            if f.attrs.get("format") != FORMAT:
-                raise DataError(f"load.path: {path} is no state of a run (format {f.attrs.get('format')!r}). Give a file written by snn.save.")
-            if f.attrs["version"] > VERSION:
-                raise DataError(f"load.path: {path} has version {f.attrs['version']}; this library reads up to {VERSION}. Update the library.")
-            return RunState(int(f.attrs["step"]), json.loads(f.attrs["summary"]),
-                            {name: _population(g) for name, g in f["populations"].items()})
-    except (OSError, KeyError, ValueError, TypeError, AttributeError) as err:
-        if isinstance(err, DataError):
-            raise
-        raise DataError(f"load.path: {path} is damaged ({err}).") from err
+        with open(path, "rb") as f:
+            data = f.read()
+    except OSError as err:
+        raise DataError(f"load.path: cannot read {path} ({err}). Give a file written by snn.save.") from err
+    image = data[:-len(_seal(b""))]
+    if data[len(image):] != _seal(image):
+        raise DataError(f"load.path: {path} is no state of a run, or it is damaged or cut off. Give an intact file written by snn.save.")
+    return _read(image, path)
+
+
+def _seal(image):
+    """What stands behind the HDF5 data: a mark and a checksum. The HDF5 library may crash on a damaged file, so that
+    damage must be found before it reads."""
+    return b"snnstate" + hashlib.sha256(image).digest()
+
+
+def _image(state):
+    """The state as the bytes of an HDF5 file."""
+    import h5py
+    with h5py.File("state", "w", driver="core", backing_store=False) as f:
+        f.attrs.update(format=FORMAT, version=VERSION, step=state.step, summary=json.dumps(state.summary))
+        for name, p in state.populations.items():
+            g = f.create_group(f"populations/{name}")
+            for group, arrays in (("state", p.values), ("inputs", p.inputs)):
+                g.create_group(group)
+                for key, x in arrays.items():
+                    g[group][key] = x
+            for key in ("spike_steps", "spike_ids", "elapsed", "busy"):
+                g[key] = getattr(p, key)
+        f.flush()
+        return f.id.get_file_image()
+
+
+def _read(image, path):
+    import h5py
+    with h5py.File(io.BytesIO(image), "r") as f:
+        if f.attrs.get("format") != FORMAT:
+            raise DataError(f"load.path: {path} is no state of a run (format {f.attrs.get('format')!r}). Give a file written by snn.save.")
+        if f.attrs["version"] > VERSION:
+            raise DataError(f"load.path: {path} has version {f.attrs['version']}; this library reads up to {VERSION}. Update the library.")
+        return RunState(int(f.attrs["step"]), json.loads(f.attrs["summary"]), {name: _population(g) for name, g in f["populations"].items()})
 
 
 def _population(g):

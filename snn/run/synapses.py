@@ -17,7 +17,7 @@ def delivery(q, pre, post, parts):
                      W.DELAY: q.delay, W.RING: ring, W.DEPTH: len(ring), W.STRIDE: post.stride,
                      W.IDS: pre.spikes, W.SPIKE_DEPTH: pre.plan.depth, W.COUNTS: pre.counts, W.PARTS: parts, W.BOUNDS: pre.bounds,
                      W.PRE_STRIDE: pre.stride, W.FIRST: q.pre_offset, W.N_PRE: q.n_pre, W.TOUCHED: post.touched,
-                     W.OFFSET: q.post_offset}.items():
+                     W.OFFSET: q.post_offset, W.BUSY: post.busy}.items():
         words[k] = value
     return native.address(*text), words
 

@@ -16,7 +16,7 @@ from snn.run.block import BOOL, I32, I64
 
 LANES = {"float32": 8, "float64": 8}
 CALLS = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor", "round": "nearbyint", "log": "log", "sin": "sin", "cos": "cos"}
-SINGLE = {"low": -87.0, "high": 88.0, "magic": 12582912.0, "degree": 7, "ln2": (0.693359375, -2.12194440e-4), "bias": 127, "shift": 23}
+SINGLE = {"low": -87.0, "high": 88.0, "magic": 12582912.0, "degree": 6, "ln2": (0.693359375, -2.12194440e-4), "bias": 127, "shift": 23}
 DOUBLE = {"low": exact.LOWEST, "high": exact.HIGHEST, "magic": exact.MAGIC, "degree": 13, "ln2": (exact.LN2_HIGH, exact.LN2_LOW),
           "bias": 1023, "shift": 52}
 
@@ -84,7 +84,7 @@ class Vectors:
         return self.b.call(f, a)
 
     def exp(self, x):
-        """``snn.exact.exp``; in single precision the same scheme with a polynomial of degree 7."""
+        """``snn.exact.exp``; in single precision the same scheme with a polynomial of degree 6."""
         b, c, flags, p = self.b, self.number, self.flags, SINGLE if self.single else DOUBLE
         x = b.select(b.fcmp_ordered(">", x, c(p["high"])), c(p["high"]), x)
         x = b.select(b.fcmp_ordered("<", x, c(p["low"])), c(p["low"]), x)
@@ -136,12 +136,21 @@ class Vectors:
         return self.b.fmul(self.b.fadd(self.b.uitofp(bits, self.real), self.number(1.0)), self.number(2.0 ** -32))
 
     def poisson(self, bits, limits, lowest, n):
-        """Poisson count by inversion: ``lowest`` plus the number of the ``n`` thresholds at ``limits`` that ``bits`` exceed."""
+        """Poisson count by inversion: ``lowest`` plus the number of the ``n`` thresholds at ``limits`` that ``bits`` exceed.
+
+        The thresholds are stored with the top bit flipped (:func:`signed`), since vectors compare signed numbers faster.
+        """
         b, total = self.b, self.number(lowest, self.integers)
+        bits = b.xor(bits, self.number(1 << 31, self.integers))
         for j in range(n):
             limit = self.splat(b.load(self.k.at(limits, self.k.i64(j), 4), typ=I32), self.integers)
-            total = b.add(total, b.zext(b.icmp_unsigned(">", bits, limit), self.integers))
+            total = b.sub(total, b.sext(b.icmp_signed(">", bits, limit), self.integers))
         return b.sitofp(total, self.real)
+
+
+def signed(limits):
+    """Unsigned thresholds as signed ones of the same order."""
+    return (np.asarray(limits, np.uint32) ^ np.uint32(1 << 31)).view(np.int32)
 
 
 def poisson_table(mean):
