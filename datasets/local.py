@@ -6,6 +6,7 @@ What it is
     this library, and the package's own data. :func:`verify` compares a file with a published sha256 sum, and
     :func:`unpacked` turns ``.xz`` and ``.gz`` files into plain ones, once per file content.
 """
+import functools
 import gzip
 import hashlib
 import lzma
@@ -15,7 +16,7 @@ import tempfile
 import zlib
 from pathlib import Path
 
-from snn.errors import DataError, MissingFile
+from snn.errors import DataError, MissingFile, OutputError
 
 _OPENERS = {".xz": lzma.open, ".gz": gzip.open}
 _PACKAGE_DATA = Path(__file__).resolve().parent
@@ -76,10 +77,22 @@ def verify(path, expected):
 
 
 def cache_folder():
-    """Folder for unpacked files: ``$XDG_CACHE_HOME/snn`` or ``~/.cache/snn``; made when it is missing."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "snn"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    """Folder for unpacked files, made when it is missing.
+
+    It is ``data`` in the folder named by the environment variable ``SNN_CACHE_DIR``, else in ``~/.cache/snn``; where
+    that cannot be written, a temporary folder that goes away with the process.
+    """
+    folder = Path(os.environ.get("SNN_CACHE_DIR") or Path.home() / ".cache" / "snn") / "data"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return Path(_temporary().name)
+    return folder if os.access(folder, os.W_OK) else Path(_temporary().name)
+
+
+@functools.cache
+def _temporary():
+    return tempfile.TemporaryDirectory(prefix="snn-data-")
 
 
 def unpacked(path, *, cache=None):
@@ -89,7 +102,8 @@ def unpacked(path, *, cache=None):
     Returns: ``path`` itself when its name does not end in ``.xz`` or ``.gz``, else the path of the unpacked copy.
     The copy is kept and found again by the packed file's path, size and time of change; it appears under its name only
     when it is complete, so that two processes may unpack at once.
-    Errors: :class:`~snn.errors.DataError` when the packed data are damaged or cut off.
+    Errors: :class:`~snn.errors.DataError` when the packed data are damaged or cut off, :class:`~snn.errors.OutputError`
+    when the copy cannot be written.
     """
     path = Path(path)
     opener = _OPENERS.get(path.suffix)
@@ -102,19 +116,24 @@ def unpacked(path, *, cache=None):
     folder = Path(cache) if cache is not None else cache_folder()
     target = folder / f"{stem.stem}-{mark}{stem.suffix}"
     if not target.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
         _unpack(path, opener, target)
     return target
 
 
 def _unpack(path, opener, target):
-    handle, part = tempfile.mkstemp(dir=target.parent, prefix=target.stem, suffix=".part")
+    part = None
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, part = tempfile.mkstemp(dir=target.parent, prefix=target.stem, suffix=".part")
         with os.fdopen(handle, "wb") as out, opener(path, "rb") as packed:
             shutil.copyfileobj(packed, out, 1 << 20)
         os.replace(part, target)
     except (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"unpacked.path: {path} is damaged or cut off ({error}). "
                         f"Right would be a complete {path.suffix} file; fetch it again.") from error
+    except OSError as error:
+        raise OutputError(f"unpacked.cache: {target} cannot be written ({error}). "
+                          "Right would be a folder with room for the unpacked file; pass cache=.") from error
     finally:
-        Path(part).unlink(missing_ok=True)
+        if part is not None:
+            Path(part).unlink(missing_ok=True)

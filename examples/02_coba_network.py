@@ -17,13 +17,13 @@ tiny = os.environ.get("SNN_TINY") == "1"
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp())
 n, duration = (1000, 200.0) if tiny else (4000, 1000.0)
 
-# 80 % excitatory, 20 % inhibitory cells; every cell hears 64 + 16 others. Random initial values start the activity.
+# 80 % excitatory, 20 % inhibitory cells; every cell hears 64 + 16 others. A current during the first 50 ms
+# wakes the network up; after that it needs no input.
 net = snn.Network("coba")
-init = {"v": snn.Uniform(-60.0, -50.0), "g_exc": snn.Normal(40.0, 15.0, low=0.0),
-        "g_inh": snn.Normal(200.0, 120.0, low=0.0)}
-exc = net.add("exc", CobaLIF(), n * 4 // 5, init=init)
-inh = net.add("inh", CobaLIF(), n // 5, init=init)
+exc = net.add("exc", CobaLIF(), n * 4 // 5, init={"v": snn.Uniform(-75.0, -50.0)})
+inh = net.add("inh", CobaLIF(), n // 5, init={"v": snn.Uniform(-75.0, -50.0)})
 for post in (exc, inh):
+    net.drive(post, snn.CurrentInput(np.array([200.0, 0.0]), interval=50.0), port="current")  # pA
     net.connect(exc, post, snn.FixedInDegree(64), port="exc", weight=6.0, delay=0.1)    # nS, ms
     net.connect(inh, post, snn.FixedInDegree(16), port="inh", weight=67.0, delay=0.1)
 

@@ -27,7 +27,7 @@ net.connect(cells[4 * n // 5:], cells, snn.FixedInDegree(20), port="delta", weig
 whole = snn.simulate(net, 2 * half, dt=0.1, seed=3)
 
 first = snn.simulate(net, half, dt=0.1, seed=3)
-snn.save(first.state, folder / "checkpoint.h5")
+snn.save(first.state, folder / "checkpoint.h5", overwrite=True)
 second = snn.simulate(net, half, dt=0.1, seed=3, state=snn.load(folder / "checkpoint.h5"))   # may be another process
 
 joined = snn.Spikes.concat([first.spikes["cells"], second.spikes["cells"]])

@@ -3,14 +3,15 @@
 What it is
     IEEE arithmetic (+ - * / sqrt) gives the same bits everywhere; ``exp`` does not: torch, libm and compilers each have
     their own. The float64 engines therefore share this definition of it, made of IEEE operations only. Inside
-    :func:`exact_math` torch.exp, torch.sigmoid and torch.tanh of float64 tensors are replaced by it; ``snn.run.ir`` emits the
-    same operations in the same order.
+    :func:`exact_math` torch.exp, torch.sigmoid and torch.tanh of float64 tensors are replaced by it; ``snn.run.ir``
+    emits the same operations in the same order.
 
 Formula
     exp(x) = 2^k exp(r), k = round(x / ln 2), r = x - k ln 2 (ln 2 in two parts), exp(r) by its Taylor polynomial
     of degree 13 (|r| <= 0.347, truncation below 4e-18). x is limited to [-708, 709]. Error below 1 ulp of torch.exp's.
     sigmoid(x) = 1 / (1 + exp(-x)); tanh(x) = sign(x) (1 - e) / (1 + e), e = exp(-2 |x|).
 """
+
 import math
 
 import torch
@@ -47,8 +48,14 @@ def tanh(x):
     return torch.where(x < 0, -t, t)
 
 
-_REPLACED = {torch.exp: exp, torch.Tensor.exp: exp, torch.sigmoid: sigmoid, torch.Tensor.sigmoid: sigmoid,
-             torch.tanh: tanh, torch.Tensor.tanh: tanh}
+_REPLACED = {
+    torch.exp: exp,
+    torch.Tensor.exp: exp,
+    torch.sigmoid: sigmoid,
+    torch.Tensor.sigmoid: sigmoid,
+    torch.tanh: tanh,
+    torch.Tensor.tanh: tanh,
+}
 
 
 class exact_math(TorchFunctionMode):

@@ -1,9 +1,10 @@
 """A model's methods, called once on symbols: the elementwise graph that compiled engines read.
 
 What it is
-    :func:`trace` runs ``snn.contract.step`` with :class:`Node` objects in place of tensors. Nodes answer to torch functions
-    through ``__torch_function__``; an operation that is not in :data:`FUNCTIONS`, or a Python branch on a state, is an error
-    that names the model. Whatever depends only on parameters and dt is evaluated on the spot with torch in float64
+    :func:`trace` runs ``snn.contract.step`` with :class:`Node` objects in place of tensors. Nodes answer to torch
+    functions through ``__torch_function__``; an operation that is not in ``snn.operations``, or a Python branch on a
+    state, is an error that names the model. Whatever depends only on parameters and dt is evaluated on the spot with
+    torch in float64
     (partial evaluation), so that the graph holds just the work of one step.
 
 Kinds of nodes
@@ -13,6 +14,7 @@ Kinds of nodes
 
 Shapes: constants are 0-D, (n,), or (K, 1) where dt was given as K values.
 """
+
 from dataclasses import dataclass, field, fields
 
 import torch
@@ -20,40 +22,13 @@ import torch
 from snn.contract import heaviside, step
 from snn.errors import ModelError
 from snn.exact import exact_math
-
-ARITHMETIC = {"add": torch.add, "sub": torch.sub, "mul": torch.mul, "div": torch.div, "neg": torch.neg}
-COMPARISONS = {"lt": torch.lt, "le": torch.le, "gt": torch.gt, "ge": torch.ge, "eq": torch.eq, "ne": torch.ne}
-LOGIC = {"and": torch.logical_and, "or": torch.logical_or, "not": torch.logical_not}
-ELEMENTARY = {name: getattr(torch, name) for name in
-              ("exp", "expm1", "log", "log1p", "sqrt", "abs", "sin", "cos", "tanh", "sigmoid", "floor", "round")}
-BINARY = {"minimum": torch.minimum, "maximum": torch.maximum, "pow": torch.pow}
-EVALUATE = {**ARITHMETIC, **COMPARISONS, **LOGIC, **ELEMENTARY, **BINARY, "where": torch.where}
-BOOLEAN = {*COMPARISONS, *LOGIC}
-
-
-def _clamp(x, min=None, max=None):
-    x = x if min is None else torch.maximum(x, _like(x, min))
-    return x if max is None else torch.minimum(x, _like(x, max))
-
-
-def _like(node, value):
-    return node.graph.node(value)
-
-
-FUNCTIONS = {f: name for name, f in EVALUATE.items()}
-"""torch function -> operation of the graph."""
-FUNCTIONS.update({torch.multiply: "mul", torch.divide: "div", torch.subtract: "sub", torch.negative: "neg", torch.true_divide: "div",
-                  torch.bitwise_and: "and", torch.bitwise_or: "or", torch.bitwise_not: "not", torch.absolute: "abs",
-                  torch.special.expm1: "expm1", torch.special.expit: "sigmoid",
-                  torch.Tensor.add: "add", torch.Tensor.sub: "sub", torch.Tensor.mul: "mul", torch.Tensor.div: "div"})
-COMPOSED = {torch.clamp: _clamp, torch.clip: _clamp, torch.square: lambda x: x * x, torch.relu: lambda x: torch.maximum(x, _like(x, 0.0)),
-            torch.reciprocal: lambda x: 1.0 / x, torch.zeros_like: lambda x: _like(x, 0.0), torch.ones_like: lambda x: _like(x, 1.0),
-            torch.full_like: lambda x, fill_value: _like(x, fill_value), torch.rsub: lambda a, b: _like(b, b) - a}
+from snn.operations import BOOLEAN, COMPARISONS, COMPOSED, EVALUATE, FUNCTIONS
 
 
 @dataclass(eq=False)
 class Node:
-    """One value of the graph. ``value`` is set for constants; ``attr`` holds what an operation needs beside its arguments."""
+    """One value of the graph. ``value`` is set for constants; ``attr`` holds what an operation needs beside its
+    arguments."""
 
     graph: "Graph"
     op: str
@@ -77,17 +52,23 @@ class Node:
         op = FUNCTIONS.get(func)
         if op is None or kwargs:
             name = getattr(func, "__name__", str(func))
-            raise ModelError(f"{graph.owner}: torch.{name} is not an operation that engines can compile. "
-                             f"Allowed: {', '.join(sorted(EVALUATE))}, clamp, relu, square, zeros_like.")
+            raise ModelError(
+                f"{graph.owner}: torch.{name} is not an operation that engines can compile. "
+                f"Allowed: {', '.join(sorted(EVALUATE))}, clamp, relu, square, zeros_like."
+            )
         return graph.apply(op, *args)
 
     def __bool__(self):
-        raise ModelError(f"{self.graph.owner}: a Python branch depends on a state or an input. "
-                         "Write torch.where(condition, a, b) instead of if/and/or/max.")
+        raise ModelError(
+            f"{self.graph.owner}: a Python branch depends on a state or an input. "
+            "Write torch.where(condition, a, b) instead of if/and/or/max."
+        )
 
     def __getattr__(self, name):
-        raise AttributeError(f"{self.__dict__['graph'].owner}: tensor method .{name} is not allowed in a model; "
-                             f"write torch.{name}(...) if it is one of the allowed functions")
+        raise AttributeError(
+            f"{self.__dict__['graph'].owner}: tensor method .{name} is not allowed in a model; "
+            f"write torch.{name}(...) if it is one of the allowed functions"
+        )
 
     def __pow__(self, other):
         return self.graph.power(self, other)
@@ -113,6 +94,7 @@ class Node:
 def _binary(op, swapped=False):
     def method(self, other):
         return self.graph.apply(op, *((other, self) if swapped else (self, other)))
+
     return method
 
 
@@ -140,7 +122,9 @@ class Graph:
         if isinstance(value, bool | int | float):
             boolean = isinstance(value, bool)
             number = value if boolean else float(value)
-            return self.leaf("literal", (number, boolean), torch.tensor(number, dtype=None if boolean else torch.float64), boolean)
+            return self.leaf(
+                "literal", (number, boolean), torch.tensor(number, dtype=None if boolean else torch.float64), boolean
+            )
         t = torch.as_tensor(value)
         if t.ndim == 0:
             return self.node(t.item())
@@ -236,7 +220,9 @@ def _trace_once(model, bound, dt, inputs, constant, keep):
     symbolic = _symbolic(model, bound, graph)
     dt = graph.leaf("dt", (), torch.as_tensor(dt, dtype=torch.float64))
     names = model.State._fields
-    before = {k: graph.leaf("constant", (k,), constant[k]) if k in constant else graph.leaf("state", (k,)) for k in names}
+    before = {
+        k: graph.leaf("constant", (k,), constant[k]) if k in constant else graph.leaf("state", (k,)) for k in names
+    }
     x = model.Ports(**{p: graph.node(inputs[p](graph) if p in inputs else 0.0) for p in model.Ports._fields})
     margins = []
 
@@ -248,8 +234,10 @@ def _trace_once(model, bound, dt, inputs, constant, keep):
         try:
             after, fired = step(symbolic, model.State(**before), x, dt, fire)
         except (TypeError, AttributeError) as err:
-            raise ModelError(f"{graph.owner}: an engine cannot compile this model ({err}). "
-                             "Write it with arithmetic, comparisons and torch functions of the states.") from err
+            raise ModelError(
+                f"{graph.owner}: an engine cannot compile this model ({err}). "
+                "Write it with arithmetic, comparisons and torch functions of the states."
+            ) from err
     state = {k: graph.node(getattr(after, k)) for k in names}
     roots = [*state.values()] + ([fired] if fired is not None else [])
     read = {n.attr[0] for n in reachable(roots) if n.op == "state"}
@@ -281,8 +269,9 @@ def _constants(traced, bound, excluded):
     for name, node in traced.state.items():
         value = torch.as_tensor(getattr(rest, name), dtype=torch.float64)
         same = node.op == "state" and node.attr[0] == name
-        if name not in excluded and (same or (node.value is not None and node.value.shape == value.shape
-                                              and torch.equal(node.value, value))):
+        if name not in excluded and (
+            same or (node.value is not None and node.value.shape == value.shape and torch.equal(node.value, value))
+        ):
             found[name] = value
     return found
 

@@ -1,12 +1,13 @@
 """Description of a network: populations, projections and inputs. Nothing here runs or allocates synapses.
 
 What it is
-    A :class:`Network` is a list of named :class:`Population` objects (a model, a size, initial values), :class:`Projection`
-    objects (who connects to whom by which rule, with which weights and delays, onto which port) and drives (inputs that
-    are not spikes of a population). ``snn.plan`` checks it and turns it into arrays.
+    A :class:`Network` is a list of named :class:`Population` objects (a model, a size, initial values),
+    :class:`Projection` objects (who connects to whom by which rule, with which weights and delays, onto which port)
+    and drives (inputs that are not spikes of a population). ``snn.plan`` checks it and turns it into arrays.
 
 Units: weights are in the unit of the port they arrive at; delays in ms; rates in Hz.
 """
+
 import operator
 from dataclasses import dataclass, field
 from numbers import Real
@@ -33,10 +34,14 @@ class Population:
                 key = slice(operator.index(key), operator.index(key) + 1)
             start, stop, stride = key.indices(self.n)
         except TypeError:
-            raise NetworkError(f"Population.{self.name}: {key!r} is no range. Take a slice such as [0:80], or one neuron.") from None
+            raise NetworkError(
+                f"Population.{self.name}: {key!r} is no range. Take a slice such as [0:80], or one neuron."
+            ) from None
         if stride != 1 or stop <= start:
-            raise NetworkError(f"Population.{self.name}: slice [{key.start}:{key.stop}:{key.step}] is empty or has a stride. "
-                               "Take a contiguous range of at least one neuron.")
+            raise NetworkError(
+                f"Population.{self.name}: slice [{key.start}:{key.stop}:{key.step}] is empty or has a stride. "
+                "Take a contiguous range of at least one neuron."
+            )
         return View(self, start, stop)
 
     def __len__(self):
@@ -82,8 +87,8 @@ class PoissonInput:
     """Independent Poisson input to every neuron: a number of events per step, each of size ``weight``.
 
     Formula: x.port += weight * k, k ~ Poisson(rate dt), drawn from (seed, population, neuron, step).
-    Units: ``rate`` Hz (one number; the sum over all external sources of a neuron), ``weight`` in the port's unit (a number,
-    or one per neuron). Example: ``net.drive(exc, PoissonInput(rate=20000.0, weight=0.1), port="delta")``.
+    Units: ``rate`` Hz (one number; the sum over all external sources of a neuron), ``weight`` in the port's unit (a
+    number, or one per neuron). Example: ``net.drive(exc, PoissonInput(rate=20000.0, weight=0.1), port="delta")``.
     """
 
     rate: float
@@ -91,8 +96,10 @@ class PoissonInput:
 
     def __post_init__(self):
         if not isinstance(self.rate, Real) or not np.isfinite(self.rate) or self.rate < 0:
-            raise NetworkError(f"PoissonInput.rate: is {self.rate!r}. One finite rate >= 0 Hz for all neurons is allowed; "
-                               "for different rates use a PoissonSource population.")
+            raise NetworkError(
+                f"PoissonInput.rate: is {self.rate!r}. One finite rate >= 0 Hz for all neurons is allowed; "
+                "for different rates use a PoissonSource population."
+            )
         _finite(self.weight, "PoissonInput.weight", 1)
 
 
@@ -112,10 +119,14 @@ class CurrentInput:
 
     def __post_init__(self):
         _finite(self.value, "CurrentInput.value", 1 if self.interval is None else 2)
-        if self.interval is not None and not (isinstance(self.interval, Real) and np.isfinite(self.interval) and self.interval > 0):
+        if self.interval is not None and not (
+            isinstance(self.interval, Real) and np.isfinite(self.interval) and self.interval > 0
+        ):
             raise NetworkError(f"CurrentInput.interval: is {self.interval!r} ms. It must be above 0.")
         if self.interval is not None and np.ndim(self.value) == 0:
-            raise NetworkError("CurrentInput.interval: given for a single number. A time course has shape (T,) or (T, n).")
+            raise NetworkError(
+                "CurrentInput.interval: given for a single number. A time course has shape (T,) or (T, n)."
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,8 +144,10 @@ def _finite(value, where, most_dims):
     except (TypeError, ValueError):
         raise NetworkError(f"{where}: not a number ({value!r}).") from None
     if x.ndim > most_dims or x.size == 0 or not np.isfinite(x).all():
-        raise NetworkError(f"{where}: has shape {x.shape} or values that are not finite. "
-                           f"Finite numbers with at most {most_dims} dimension(s) are allowed.")
+        raise NetworkError(
+            f"{where}: has shape {x.shape} or values that are not finite. "
+            f"Finite numbers with at most {most_dims} dimension(s) are allowed."
+        )
 
 
 class Network:
@@ -167,38 +180,48 @@ class Network:
         if name in self.populations:
             raise NetworkError(f"Network.add: a population named {name!r} exists already. Names must be unique.")
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not 1 <= n < 2**31:
-            raise NetworkError(f"Network.add: population {name!r} has n = {n!r}. A whole number of at least 1 is needed.")
+            raise NetworkError(
+                f"Network.add: population {name!r} has n = {n!r}. A whole number of at least 1 is needed."
+            )
         self._check_model(name, model, n)
         init = dict(init or {})
         states = model.State._fields if hasattr(model, "State") else ()
         for state in init:
             if state not in states:
-                raise NetworkError(f"Network.add: population {name!r} has no state {state!r} to initialise. "
-                                   f"{type(model).__name__} has: {', '.join(states) or 'none'}.")
+                raise NetworkError(
+                    f"Network.add: population {name!r} has no state {state!r} to initialise. "
+                    f"{type(model).__name__} has: {', '.join(states) or 'none'}."
+                )
         if positions is not None:
             positions = np.asarray(positions, dtype=np.float64)
             if positions.ndim != 2 or len(positions) != n or not np.isfinite(positions).all():
-                raise NetworkError(f"Network.add: positions of {name!r} have shape {positions.shape}. (n, d) = ({n}, d) is needed.")
+                raise NetworkError(
+                    f"Network.add: positions of {name!r} have shape {positions.shape}. (n, d) = ({n}, d) is needed."
+                )
         self.populations[name] = Population(name, model, int(n), init, positions)
         return self.populations[name]
 
     def _check_model(self, name, model, n):
         if hasattr(model, "schedule"):
             if model.spikes.n != n:
-                raise NetworkError(f"Network.add: population {name!r} has n = {n} but its spikes are of {model.spikes.n} neurons.")
+                raise NetworkError(
+                    f"Network.add: population {name!r} has n = {n} but its spikes are of {model.spikes.n} neurons."
+                )
         elif hasattr(model, "bind"):
             model.bind(n, None)
         else:
-            raise NetworkError(f"Network.add: {model!r} of population {name!r} is not a neuron model. "
-                               "Give an instance of a Neuron (for example LIF()) or a SpikeSource.")
+            raise NetworkError(
+                f"Network.add: {model!r} of population {name!r} is not a neuron model. "
+                "Give an instance of a Neuron (for example LIF()) or a SpikeSource."
+            )
 
     def connect(self, pre, post, rule, *, port, weight=None, delay, name=None, round_delays=False):
         """Connect ``pre`` to ``post`` (populations or views) by ``rule``.
 
         Parameters
             port    name of an input of the post-synaptic model
-            weight  number, array (one per synapse in the order of the rule), distribution; None if the rule carries weights
-            delay   ms, likewise; at least dt, whole steps unless ``round_delays``
+            weight  number, array (one per synapse in the order of the rule), distribution; None if the rule carries
+            weights delay   ms, likewise; at least dt, whole steps unless ``round_delays``
             name    default ``pre_post``, made unique with a number
         Returns: the :class:`Projection`.
         """
@@ -206,10 +229,15 @@ class Network:
         ports = getattr(post.population.model, "Ports", None)
         ports = ports._fields if ports is not None else ()
         if port not in ports:
-            raise NetworkError(f"Network.connect: {type(post.population.model).__name__} of population {post.population.name!r} has no "
-                               f"port {port!r}. It has: {', '.join(ports) or 'none'}.")
+            raise NetworkError(
+                f"Network.connect: {type(post.population.model).__name__} of population {post.population.name!r} "
+                "has no "
+                f"port {port!r}. It has: {', '.join(ports) or 'none'}."
+            )
         if not hasattr(rule, "build"):
-            raise NetworkError(f"Network.connect: {rule!r} is not a connection rule. Use for example FixedInDegree(80) or AllToAll().")
+            raise NetworkError(
+                f"Network.connect: {rule!r} is not a connection rule. Use for example FixedInDegree(80) or AllToAll()."
+            )
         name = name or self._free_name(f"{pre.population.name}_{post.population.name}")
         if name in self.projections:
             raise NetworkError(f"Network.connect: a projection named {name!r} exists already. Names must be unique.")
@@ -220,12 +248,16 @@ class Network:
         """Attach an input (:class:`PoissonInput`, :class:`CurrentInput`) to a port of a population."""
         view = self._view(population, "population")
         if len(view) != view.population.n:
-            raise NetworkError(f"Network.drive: a slice of {view.population.name!r} was given. Drive the whole population and give "
-                               "one value per neuron (0 for those without input).")
+            raise NetworkError(
+                f"Network.drive: a slice of {view.population.name!r} was given. Drive the whole population and give "
+                "one value per neuron (0 for those without input)."
+            )
         ports = getattr(view.population.model, "Ports", None)
         if ports is None or port not in ports._fields:
-            raise NetworkError(f"Network.drive: population {view.population.name!r} has no port {port!r}. "
-                               f"It has: {', '.join(ports._fields) if ports else 'none'}.")
+            raise NetworkError(
+                f"Network.drive: population {view.population.name!r} has no port {port!r}. "
+                f"It has: {', '.join(ports._fields) if ports else 'none'}."
+            )
         if not isinstance(source, PoissonInput | CurrentInput):
             raise NetworkError(f"Network.drive: {source!r} is not an input. Use PoissonInput or CurrentInput.")
         self._check_drive(view.population, source)
@@ -237,14 +269,19 @@ class Network:
         shape = np.shape(value)
         per_neuron = shape if isinstance(source, PoissonInput) or source.interval is None else shape[1:]
         if per_neuron not in ((), (population.n,)):
-            raise NetworkError(f"Network.drive: {type(source).__name__} has {per_neuron[0]} values per step for the {population.n} neurons of "
-                               f"{population.name!r}. Give one number or one per neuron.")
+            raise NetworkError(
+                f"Network.drive: {type(source).__name__} has {per_neuron[0]} values per step for the {population.n} "
+                "neurons of "
+                f"{population.name!r}. Give one number or one per neuron."
+            )
 
     def _view(self, where, what):
         view = getattr(where, "whole", None)
         if not isinstance(view, View) or self.populations.get(view.population.name) is not view.population:
-            raise NetworkError(f"Network.connect: {what} = {where!r} is not a population (or slice) of network {self.name!r}. "
-                               "Use what add() returned.")
+            raise NetworkError(
+                f"Network.connect: {what} = {where!r} is not a population (or slice) of network {self.name!r}. "
+                "Use what add() returned."
+            )
         return view
 
     def _free_name(self, base):
@@ -255,4 +292,5 @@ class Network:
 
     def __repr__(self):
         n = sum(p.n for p in self.populations.values())
-        return f"Network({self.name!r}: {len(self.populations)} populations, {n} neurons, {len(self.projections)} projections)"
+        counts = f"{len(self.populations)} populations, {n} neurons, {len(self.projections)} projections"
+        return f"Network({self.name!r}: {counts})"

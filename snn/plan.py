@@ -1,28 +1,29 @@
 """From a description to arrays: all checks of a run happen here, before any loop.
 
 What it is
-    :func:`make_plan` builds the connections of every projection, turns delays into whole steps, draws weights and initial
-    values, and decides for every population whether it is stepped or skipped over silence. Engines read the plan and
-    nothing else, so that all of them run the same network.
+    :func:`make_plan` builds the connections of every projection, turns delays into whole steps, draws weights and
+    initial values, and decides for every population whether it is stepped or skipped over silence. Engines read the
+    plan and nothing else, so that all of them run the same network.
 
 When a spike arrives
     A spike found in step k arrives in step k + delay (delay >= 1 step). Projections with one delay deliver on arrival;
     projections with a delay per synapse deliver on emission into a ring. Within one input of one neuron the order of
     additions is fixed: first what was delivered on emission, by (step of emission, projection, source, synapse), then
-    what is delivered on arrival, by (projection, source, synapse), then the drives in the order in which they were attached.
+    what is delivered on arrival, by (projection, source, synapse), then the drives in the order in which they were
+    attached.
 """
+
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 
 from snn.contract import steps_of
 from snn.csr import Block
 from snn.distributions import values
 from snn.errors import NetworkError, RunError
-from snn.graph import ignores_silence, trace
 from snn.network import PoissonInput
 from snn.random import stream
+from snn.silence import silence
 
 MAX_DELAY = 65535
 MAX_RING_BYTES = 4 << 30
@@ -33,8 +34,10 @@ class PopulationPlan:
     """One population ready to run.
 
     ``ports``: names of the inputs that synapses use, in order; ``rings``: steps that each of them must be held;
-    ``depth``: steps that its own spikes must be held; ``drives``: [(port, source)]; ``init``: {state: number, array or distribution} as described, ``initial`` the same as numbers;
-    ``quiet_steps``: steps after a spike during which it must be stepped, or None where silence is not skipped; ``why``: a phrase.
+    ``depth``: steps that its own spikes must be held; ``drives``: [(port, source)]; ``init``: {state: number, array
+    or distribution} as described, ``initial`` the same as numbers;
+    ``quiet_steps``: steps after a spike during which it must be stepped, or None where silence is not skipped;
+    ``why``: a phrase.
     """
 
     name: str
@@ -80,7 +83,7 @@ class ProjectionPlan:
 
     @property
     def nbytes(self):
-        return self.csr.indptr.nbytes + self.csr.targets.nbytes + sum(np.asarray(x).nbytes for x in (self.weight, self.delay))
+        return sum(np.asarray(x).nbytes for x in (self.csr.indptr, self.csr.targets, self.weight, self.delay))
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,25 +125,47 @@ class Plan:
         for p in self.projections:
             if p.name == name:
                 return p
-        raise RunError(f"record: no projection named {name!r}. The network has: {', '.join(p.name for p in self.projections) or 'none'}.")
+        known = ", ".join(p.name for p in self.projections) or "none"
+        raise RunError(f"record: no projection named {name!r}. The network has: {known}.")
 
     def summary(self):
         """JSON-able description, kept in archives and compared when a run is continued."""
-        return {"name": self.name, "dt": self.dt, "seed": self.seed, "dtype": self.dtype,
-                "populations": {p.name: {"model": type(p.model).__name__, "n": p.n} for p in self.populations},
-                "projections": {p.name: {"pre": self.populations[p.pre].name, "post": self.populations[p.post].name,
-                                         "port": self.populations[p.post].ports[p.port], "synapses": p.csr.n_synapses,
-                                         "delay": [int(np.min(p.delay)), int(np.max(p.delay))] if np.size(p.delay) else []}
-                                for p in self.projections}}
+        return {
+            "name": self.name,
+            "dt": self.dt,
+            "seed": self.seed,
+            "dtype": self.dtype,
+            "populations": {p.name: {"model": type(p.model).__name__, "n": p.n} for p in self.populations},
+            "projections": {
+                p.name: {
+                    "pre": self.populations[p.pre].name,
+                    "post": self.populations[p.post].name,
+                    "port": self.populations[p.post].ports[p.port],
+                    "synapses": p.csr.n_synapses,
+                    "delay": [int(np.min(p.delay)), int(np.max(p.delay))] if np.size(p.delay) else [],
+                }
+                for p in self.projections
+            },
+        }
 
     def __repr__(self):
-        lines = [f"Plan({self.name!r}: dt {self.dt:g} ms, {self.dtype}, {self.n_neurons} neurons, {self.n_synapses} synapses, "
-                 f"{self.nbytes / 1e6:.1f} MB)"]
+        lines = [
+            f"Plan({self.name!r}: dt {self.dt:g} ms, {self.dtype}, {self.n_neurons} neurons, {self.n_synapses} "
+            "synapses, "
+            f"{self.nbytes / 1e6:.1f} MB)"
+        ]
         for p in self.populations:
             lines.append(f"  {p.name}: {p.n} {type(p.model).__name__}, {p.why}")
         for p in self.projections:
-            how = f"delay {p.delay * self.dt:g} ms, delivered on arrival" if p.on_arrival else (
-                f"delays {p.delay.min() * self.dt:g} to {p.delay.max() * self.dt:g} ms, delivered on emission" if len(p.delay) else "no synapses")
+            how = (
+                f"delay {p.delay * self.dt:g} ms, delivered on arrival"
+                if p.on_arrival
+                else (
+                    f"delays {p.delay.min() * self.dt:g} to {p.delay.max() * self.dt:g} ms, delivered on emission"
+                    if len(p.delay)
+                    else "no synapses"
+                )
+            )
             lines.append(f"  {p.name}: {p.csr.n_synapses} synapses, {how}")
         return "\n".join(lines)
 
@@ -148,8 +173,8 @@ class Plan:
 def make_plan(net, dt, *, seed=0, dtype="float64", stepped=()):
     """Check a network and turn it into a :class:`Plan`.
 
-    Parameters: ``dt`` ms; ``seed`` int; ``dtype`` "float64" or "float32" of weights and states; ``stepped``: names of populations
-    that must be advanced in every step (because their states are recorded).
+    Parameters: ``dt`` ms; ``seed`` int; ``dtype`` "float64" or "float32" of weights and states; ``stepped``: names of
+    populations that must be advanced in every step (because their states are recorded).
     Errors: NetworkError, RunError, ModelError; all of them before anything runs.
     """
     if not net.populations:
@@ -157,17 +182,26 @@ def make_plan(net, dt, *, seed=0, dtype="float64", stepped=()):
     for p in net.populations.values():
         _check_dt(p, dt)
     index = {name: k for k, name in enumerate(net.populations)}
-    ports = {name: tuple(dict.fromkeys(q.port for q in net.projections.values() if q.post.population.name == name)) for name in index}
+    ports = {
+        name: tuple(dict.fromkeys(q.port for q in net.projections.values() if q.post.population.name == name))
+        for name in index
+    }
     projections = tuple(_projection(q, index, ports, dt, seed, dtype) for q in net.projections.values())
-    populations = tuple(_population(p, k, net, ports[p.name], projections, dt, seed, stepped) for k, p in enumerate(net.populations.values()))
+    populations = tuple(
+        _population(p, k, net, ports[p.name], projections, dt, seed, stepped)
+        for k, p in enumerate(net.populations.values())
+    )
     return Plan(net.name, float(dt), int(seed), dtype, populations, projections, index)
 
 
 def _check_dt(population, dt):
     limit = getattr(population.model, "max_dt", lambda: None)()
     if limit is not None and dt > limit * (1 + 1e-9):
-        raise RunError(f"simulate.dt: {dt:g} ms is too large for population {population.name!r} ({type(population.model).__name__}). "
-                       f"A stable step is at most {limit:g} ms.")
+        raise RunError(
+            f"simulate.dt: {dt:g} ms is too large for population {population.name!r} "
+            f"({type(population.model).__name__}). "
+            f"A stable step is at most {limit:g} ms."
+        )
 
 
 def _projection(q, index, ports, dt, seed, dtype):
@@ -176,11 +210,14 @@ def _projection(q, index, ports, dt, seed, dtype):
     block = Block(q.pre.start, len(q.pre), q.post.start, len(q.post), pre is post)
     positions = None
     if pre.positions is not None and post.positions is not None:
-        positions = (pre.positions[q.pre.start:q.pre.stop], post.positions[q.post.start:q.post.stop])
+        positions = (pre.positions[q.pre.start : q.pre.stop], post.positions[q.post.start : q.post.stop])
     csr = q.rule.build(block, stream(seed, q.name, "connections"), positions=positions)
     n = csr.n_synapses
     if q.weight is None and csr.values is None:
-        raise NetworkError(f"{where}.weight: missing. {type(q.rule).__name__} carries no weights; give a number, an array or a distribution.")
+        raise NetworkError(
+            f"{where}.weight: missing. {type(q.rule).__name__} carries no weights; give a number, an array or a "
+            "distribution."
+        )
     if q.weight is None:
         weight = np.asarray(csr.values, dtype)
     else:
@@ -188,7 +225,19 @@ def _projection(q, index, ports, dt, seed, dtype):
     delay = _ordered(values(q.delay, n, stream(seed, q.name, "delay"), name=f"{where}.delay"), csr)
     delay = _steps(delay, dt, f"{where}.delay", q.round_delays)
     k, j = index[pre.name], index[post.name]
-    return ProjectionPlan(q.name, k, j, q.pre.start, len(q.pre), q.post.start, len(q.post), ports[post.name].index(q.port), csr, weight, delay)
+    return ProjectionPlan(
+        q.name,
+        k,
+        j,
+        q.pre.start,
+        len(q.pre),
+        q.post.start,
+        len(q.post),
+        ports[post.name].index(q.port),
+        csr,
+        weight,
+        delay,
+    )
 
 
 def _ordered(array, csr):
@@ -199,13 +248,19 @@ def _ordered(array, csr):
 def _steps(delay, dt, where, rounding):
     """Delays in whole steps: a Python int, or the smallest unsigned array that holds them."""
     if np.size(delay) and np.min(delay) < 0:
-        raise NetworkError(f"{where}: is negative ({np.min(delay):g} ms). A spike arrives at least one step ({dt:g} ms) after it was fired.")
+        raise NetworkError(
+            f"{where}: is negative ({np.min(delay):g} ms). A spike arrives at least one step ({dt:g} ms) after it "
+            "was fired."
+        )
     steps = steps_of(delay, dt, where, rounding=rounding)
     if steps.size and steps.min() < 1:
         raise NetworkError(f"{where}: is below one step ({np.min(delay):g} ms). The smallest delay is dt = {dt:g} ms.")
     if steps.size and steps.max() > MAX_DELAY:
-        raise NetworkError(f"{where}: is {np.max(delay):g} ms, beyond the buffer of {MAX_DELAY} steps ({MAX_DELAY * dt:g} ms at this dt). "
-                           "Use a shorter delay or a larger dt.")
+        raise NetworkError(
+            f"{where}: is {np.max(delay):g} ms, beyond the buffer of {MAX_DELAY} steps ({MAX_DELAY * dt:g} ms at "
+            "this dt). "
+            "Use a shorter delay or a larger dt."
+        )
     if steps.ndim == 0:
         return int(steps)
     if steps.size and steps.min() == steps.max():
@@ -216,46 +271,32 @@ def _steps(delay, dt, where, rounding):
 def _population(p, k, net, ports, projections, dt, seed, stepped):
     incoming = [q for q in projections if q.post == k]
     outgoing = [q for q in projections if q.pre == k]
-    rings = tuple(max([1] + [int(np.max(q.delay)) for q in incoming if q.port == j and not q.on_arrival and len(q.delay)])
-                  for j in range(len(ports)))
+    rings = tuple(
+        max([1] + [int(np.max(q.delay)) for q in incoming if q.port == j and not q.on_arrival and len(q.delay)])
+        for j in range(len(ports))
+    )
     depth = 1 + max([1] + [q.delay for q in outgoing if q.on_arrival])
     longest = max(depth, *rings, 1)
     if longest * p.n * 8 > MAX_RING_BYTES:
-        raise NetworkError(f"Population.{p.name}: delays of {longest} steps for {p.n} neurons need a buffer of {longest * p.n * 8 / 1e9:.1f} GB. "
-                           f"At most {MAX_RING_BYTES / 1e9:.1f} GB is allowed: shorten the delays or raise dt.")
+        raise NetworkError(
+            f"Population.{p.name}: delays of {longest} steps for {p.n} neurons need {longest * p.n * 8 / 1e9:.1f} GB. "
+            f"At most {MAX_RING_BYTES / 1e9:.1f} GB is allowed: shorten the delays or raise dt."
+        )
     drives = tuple((d.port, d.source) for d in net.drives if d.population is p)
     for _, source in drives:
         if not isinstance(source, PoissonInput) and source.interval is not None:
             if steps_of(source.interval, dt, f"CurrentInput.interval of {p.name!r}") < 1:
-                raise NetworkError(f"CurrentInput.interval of {p.name!r}: is below one step ({source.interval:g} ms). Use at least dt = {dt:g} ms.")
-    initial = {s: values(v, p.n, stream(seed, p.name, "init", s), name=f"Population.{p.name}.init[{s!r}]") for s, v in p.init.items()}
-    quiet_steps, why = (None, "replayed from given spikes") if hasattr(p.model, "schedule") else _silence(p, dt, ports, drives, stepped)
+                raise NetworkError(
+                    f"CurrentInput.interval of {p.name!r}: is below one step ({source.interval:g} ms). Use at least "
+                    f"dt = {dt:g} ms."
+                )
+    initial = {
+        s: values(v, p.n, stream(seed, p.name, "init", s), name=f"Population.{p.name}.init[{s!r}]")
+        for s, v in p.init.items()
+    }
+    quiet_steps, why = (
+        (None, "replayed from given spikes")
+        if hasattr(p.model, "schedule")
+        else silence(p, dt, ports, drives, stepped)
+    )
     return PopulationPlan(p.name, p.model, p.n, ports, rings, depth, drives, p.init, initial, quiet_steps, why)
-
-
-def _silence(p, dt, ports, drives, stepped):
-    """Whether silence may be skipped: ``(steps after a spike that must be stepped, phrase)``."""
-    model, name = p.model, type(p.model).__name__
-    if p.name in stepped:
-        return None, "stepped: a state of it is recorded"
-    if drives:
-        return None, f"stepped: driven in every step by {type(drives[0][1]).__name__}"
-    if "noise" in model.Ports._fields:
-        return None, f"stepped: {name} draws random numbers in every step"
-    if not model.exact:
-        return None, f"stepped: the flow of {name} is not exact"
-    hold = model.quiet()
-    if hold is None:
-        return None, f"stepped: {name} with these parameters may fire without input"
-    traced = trace(model, p.n, dt, {q: (lambda g, q=q: g.leaf("port", (q,))) for q in ports}, initial=p.init)
-    if not ignores_silence(model, p.n, traced.constant):
-        return None, f"stepped: {name} changes when nothing arrives"
-    if _has_lane_constants_of_dt(model, p.n):
-        return None, "stepped: its time constants differ from neuron to neuron"
-    return int(np.ceil(hold / dt - 1e-9)) + 1, "skipped over silence: advanced only when something arrives"
-
-
-def _has_lane_constants_of_dt(model, n):
-    """Whether a constant depends on both the neuron and dt, so that no small table of step lengths could hold it."""
-    probe = trace(model, n, torch.tensor([[0.1], [0.2]], dtype=torch.float64), keep=model.State._fields)
-    return any(node.value is not None and node.value.ndim == 2 and node.value.shape[-1] != 1 for node in probe.graph.nodes)

@@ -2,9 +2,9 @@
 
 What it is
     There is no generator object and no hidden position. A *stream* is a 64-bit key made from the seed and the names of
-    the thing that draws (population, projection, purpose); a draw hashes the key with the index of the element. A result
-    can therefore depend neither on the order of calls nor on the number of threads, and a checkpoint of the random
-    state is the step number.
+    the thing that draws (population, projection, purpose); a draw hashes the key with the index of the element. A
+    result can therefore depend neither on the order of calls nor on the number of threads, and a checkpoint of the
+    random state is the step number.
 
 Formula
     ``bits64(key, index)`` is the output function of SplitMix64 at position ``index`` of the sequence that starts at

@@ -72,7 +72,8 @@ class Result:
             duration = next(iter(self.spikes.values())).duration
         facts = [f"{duration:g} ms"] if duration is not None else []
         facts += [f"{key} {self.meta[key]}" for key in ("dt", "seed") if key in self.meta]
-        return ", ".join(facts) + ("" if self.meta.get("complete", True) else ", cut off")
+        whole = self.meta.get("complete", True) and not self.meta.get("interrupted", False)
+        return ", ".join(facts) + ("" if whole else ", cut off")
 
 
 def _size(mapping, key):

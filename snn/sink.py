@@ -126,6 +126,9 @@ class Sink:
     The protocol is described at the top of :mod:`snn.sink`. The arrays given are copied or written before a call
     returns, so that an engine may use its buffers again. What was given after the last :meth:`commit` is not part of
     the result. Errors: RunError when calls come in the wrong order or blocks do not fit their channel.
+
+    A subclass has ``_open()``, ``_append(channel, times, values)``, ``_commit()``, ``_close()`` and ``result(plan,
+    state)``.
     """
 
     def __init__(self):

@@ -1,4 +1,4 @@
-"""The wheel, and the checkout without one. The slow test simulates: ``pytest -m slow tests/test_packaging.py``."""
+"""The wheel, and the checkout without one."""
 import os
 import shutil
 import subprocess
@@ -116,7 +116,6 @@ def test_checkout_works_uninstalled():
     assert done.stdout.split() == list(map(str, expected)), done.stderr
 
 
-@pytest.mark.slow
 def test_wheel_simulates_beside_a_foreign_datasets(installed, tmp_path):
     out = run(SIMULATE, cwd=tmp_path, path=installed).split()
     assert int(out[1]) > 0

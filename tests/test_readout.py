@@ -42,9 +42,9 @@ def test_separable_classes_are_learned_and_labels_kept():
 
 def test_noise_stays_at_chance_when_left_out():
     rng = np.random.default_rng(1)
-    labels, groups = np.arange(400) % 4, np.repeat(np.arange(8), 50)
-    choice = choose_penalty(rng.normal(size=(400, 500)), labels, groups)
-    assert choice.accuracy < 0.36   # chance 0.25, standard error 0.02, best of ten penalties
+    labels, groups = np.arange(200) % 4, np.repeat(np.arange(4), 50)
+    choice = choose_penalty(rng.normal(size=(200, 250)), labels, groups)
+    assert choice.accuracy < 0.38   # chance 0.25, standard error 0.03, best of ten penalties
 
 
 def test_penalty_is_the_one_that_does_best_on_groups_left_out():

@@ -212,5 +212,6 @@ def test_repr_is_short_and_useful():
     result = feed(MemorySink(), [300])
     assert repr(result) == (f"Result(30 ms, dt 0.1, seed 0; spikes: exc {len(result.spikes['exc'])}; "
                             "traces: exc.v 100; weights: e_e 1)")
-    assert "cut off" in repr(Result({}, {}, {}, meta={"complete": False}))
+    for meta in ({"complete": False}, {"complete": True, "interrupted": True}):
+        assert "cut off" in repr(Result({}, {}, {}, meta=meta))
     assert repr(result.traces["exc", "v"]) == "Trace(exc.v, 100 samples of 7 neurons, 0.3..30 ms, mV)"

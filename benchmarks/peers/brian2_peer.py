@@ -72,10 +72,10 @@ def describe(options):
     p = options.physics
     b2.defaultclock.dt = options.dt * b2.ms
     neurons, objects, on_exc, on_inh = MODELS[options.model](p, options.dt)
-    # A spike reaches its targets one step later without any delay given, which is what a delay of one step means here.
-    timing = {} if p.delay <= options.dt else dict(delay=p.delay * b2.ms)
+    # Brian2 delivers after the threshold test: a jump of V counts in the next step, as if its delay were one step longer.
+    delay = (p.delay - options.dt if options.model == "brunel" else p.delay) * b2.ms
     for sources, k, on_pre in ((neurons[:p.n_exc], p.k_exc, on_exc), (neurons[p.n_exc:], p.k_inh, on_inh)):
-        synapses = b2.Synapses(sources, neurons, on_pre=on_pre, namespace=neurons.namespace, **timing)
+        synapses = b2.Synapses(sources, neurons, on_pre=on_pre, delay=delay, namespace=neurons.namespace)
         synapses.connect(i=f"source for source in sample(N_pre, size={k})")
         objects.append(synapses)
     counter = b2.SpikeMonitor(neurons, record=False)

@@ -57,8 +57,8 @@ class Folder:
 def run(out, *, quiet=False, seed=1, sizes=None, data=None):
     """Run the main job and write everything into the folder ``out``.
 
-    Parameters: ``out`` a new or empty folder; ``quiet`` no progress bars (they go to stderr); ``seed`` int; ``sizes``
-    :class:`Sizes`; ``data`` a function that returns ``(train, test)`` (default: the bundled
+    Parameters: ``out`` a new or empty folder; ``quiet`` no progress bars (else where stderr is a terminal);
+    ``seed`` int; ``sizes`` :class:`Sizes`; ``data`` a function that returns ``(train, test)`` (default: the bundled
     :func:`snn.datasets.excerpt`; :func:`snn.datasets.full` where the full files are on the machine).
     Returns: dict of the numbers printed. Errors: :class:`~snn.errors.RunError` when ``out`` holds something.
 
@@ -69,9 +69,10 @@ def run(out, *, quiet=False, seed=1, sizes=None, data=None):
     """
     from snn.datasets import excerpt
     folder, sizes, started = Folder(out), sizes or Sizes(), time.perf_counter()
-    numbers = {"seed": seed, "coba": _coba(folder, sizes, seed, not quiet)}
+    progress = False if quiet else None   # None: a bar when stderr is a terminal
+    numbers = {"seed": seed, "coba": _coba(folder, sizes, seed, progress)}
     train, test = (data or excerpt)()
-    numbers["digits"] = _digits(folder, sizes, seed, not quiet, train, test)
+    numbers["digits"] = _digits(folder, sizes, seed, progress, train, test)
     folder.file("numbers.json", "all numbers above").write_text(json.dumps(numbers, indent=1))
     print(f"\nDone in {time.perf_counter() - started:.0f} s. What lies where:")
     print("\n".join(folder.listing()))
@@ -83,12 +84,10 @@ def _coba(folder, sizes, seed, progress):
     from snn.export import sonata
     net = network(sizes.coba_cells)
     print(f"1. COBA network: {sizes.coba_cells} cells, {sizes.coba_ms:g} ms")
-    started = time.perf_counter()
-    result = snn.simulate(net, sizes.coba_ms, dt=0.1, seed=seed, progress=progress,
-                          to=folder.file("coba/run.h5", "archive of the COBA run: spikes and five potentials"),
-                          record=[snn.RecordSpikes("exc"), snn.RecordSpikes("inh"),
-                                  snn.RecordState("exc", "v", ids=range(5), every=5)])
-    wall = time.perf_counter() - started
+    result, wall = _simulate(
+        net, sizes.coba_ms, dt=0.1, seed=seed, progress=progress,
+        to=folder.file("coba/run.h5", "archive of the COBA run: spikes and three potentials"),
+        record=[snn.RecordSpikes("exc"), snn.RecordSpikes("inh"), snn.RecordState("exc", "v", ids=range(3), every=5)])
     found = facts(result.spikes)
     found["spikes"] = sum(len(s) for s in result.spikes.values())
     irregular = "" if found["cv_isi"] is None else f", CV of intervals {found['cv_isi']:.2f}"
@@ -100,6 +99,16 @@ def _coba(folder, sizes, seed, progress):
     return found
 
 
+def _simulate(net, duration, **options):
+    """The result and the seconds it took. Ctrl-C ends the demo: half a run has no accuracy."""
+    import snn
+    started = time.perf_counter()
+    result = snn.simulate(net, duration, **options)
+    if result.meta.get("interrupted"):
+        raise KeyboardInterrupt
+    return result, time.perf_counter() - started
+
+
 def _digits(folder, sizes, seed, progress, train, test):
     import snn
     from snn.datasets.fsdd import UNSEEN
@@ -109,11 +118,10 @@ def _digits(folder, sizes, seed, progress, train, test):
     stimulus = sizes.slots.lay(samples)
     print(f"\n2. Spoken digits: {len(train)} recordings to train, {len(test)} to test, {len(stimulus)} input spikes, "
           f"{stimulus.duration / 1000:.0f} s of model time")
-    started = time.perf_counter()
-    result = snn.simulate(sizes.reservoir.network(stimulus, seed=seed), stimulus.duration, dt=1.0, seed=seed,
-                          progress=progress, record=[snn.RecordSpikes("cells")],
-                          to=folder.file("digits/run.h5", "archive: all spikes of the cells that heard the digits"))
-    wall = time.perf_counter() - started
+    result, wall = _simulate(
+        sizes.reservoir.network(stimulus, seed=seed), stimulus.duration, dt=1.0, seed=seed, progress=progress,
+        to=folder.file("digits/run.h5", "archive: all spikes of the cells that heard the digits"),
+        record=[snn.RecordSpikes("cells")])
     cells = result.spikes["cells"]
     print(f"   {cells.n} LIF cells, {len(cells)} spikes; {wall:.1f} s, building and compiling included")
     floor = sizes.slots.counts(stimulus, bins=10, width=80.0, group=-(-stimulus.n // 70))
@@ -125,7 +133,9 @@ def _digits(folder, sizes, seed, progress, train, test):
     end = min(10 * sizes.slots.length, stimulus.duration)
     ten = {"channels": stimulus.between(0.0, end), "cells": cells.between(0.0, end)}
     sonata.write_spikes(ten, folder.file("digits/sonata_spikes.h5", "SONATA spikes of the first ten digits"))
-    save_digits(ten, scores, samples, sizes.slots,
+    new = test.speakers == UNSEEN
+    errors = [(_error(s.known, (~new).sum()), _error(s.unseen, new.sum())) for s in scores]
+    save_digits(ten, list(zip(scores, errors, strict=True)), samples, sizes.slots,
                 folder.file("digits/digits.png", "three digits in input and cells; accuracies"))
     return [asdict(s) for s in scores]
 
@@ -141,9 +151,13 @@ def _print_scores(scores, new):
           f"speakers and {FULL_SET_FLOOR['unseen']:.2f} for the unseen one.")
 
 
+def _error(share, count):
+    """Binomial standard error of a share."""
+    return float((share * (1 - share) / max(count, 1)) ** 0.5)
+
+
 def _with_error(share, count):
-    """``share`` with its binomial standard error."""
-    return f"{share:.2f} +- {(share * (1 - share) / max(count, 1)) ** 0.5:.2f}"
+    return f"{share:.2f} +- {_error(share, count):.2f}"
 
 
 def _size(path):

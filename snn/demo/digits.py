@@ -5,10 +5,16 @@ What it is
     network of LIF neurons. Every cell hears a few neighbouring channels, is inhibited by channels from everywhere, and
     is connected to others; every synapse has a delay of its own. Square roots of spike counts in time windows are the
     features; a ridge readout maps them to digits. Its penalty is chosen by cross-validation over training recordings;
-    test recordings are looked at once.
+    test recordings take no part in any choice.
 
 Floor
     The same readout on the input itself: counts in 70 groups of 10 channels x 10 bins of 80 ms.
+
+Measured
+    The values of :class:`Reservoir` were chosen by cross-validation over the 800 training recordings of the full set,
+    in five parts of 160, without a look at test recordings. Accuracy on recordings left out, mean of five parts and two
+    networks: 0.78; with all delays 1 ms 0.72; without recurrent synapses 0.72; with 800 cells 0.76. The floor: 0.68,
+    with square roots 0.70.
 """
 from dataclasses import dataclass
 
@@ -60,7 +66,7 @@ class Reservoir:
         synapse, likewise; ``delay`` longest delay, ms (uniform on whole ms from 1).
     """
 
-    cells: int = 800
+    cells: int = 1600
     width: float = 6.0
     excitation: float = 2.0
     inhibition: float = 1.0
@@ -75,7 +81,10 @@ class Reservoir:
         from snn.random import stream, uniform
 
         index = np.arange(self.cells)
+        excitatory = self.cells * 4 // 5
         centres = 250.0 + 450.0 * uniform(stream(seed, "centres"), index)
+        centres[:excitatory].sort()   # neighbours in a raster hear neighbouring channels
+        centres[excitatory:].sort()
         tau_m = 20.0 + 40.0 * uniform(stream(seed, "tau_m"), index)
         height = 15.0
         cell = LIF(tau_m=tau_m, E_L=0.0, V_reset=0.0, V_th=height, t_ref=5.0)
@@ -86,7 +95,6 @@ class Reservoir:
         heard = self.width * np.sqrt(2.0 * np.pi)
         near = DistanceDependent(Gaussian(1.0, self.width, cutoff=4.0 * self.width))
         delay = Uniform(1.0, self.delay).grid(1.0)
-        excitatory = self.cells * 4 // 5
         net.connect(channels, cells, near, port="delta", weight=height * self.excitation / heard,
                     delay=delay, name="near")
         net.connect(channels, cells, FixedInDegree(20), port="delta", weight=-height * self.inhibition / 20,

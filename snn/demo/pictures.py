@@ -10,32 +10,34 @@ def save_overview(result, path):
 def save_digits(spikes, scores, samples, slots, path):
     """Input and answer of the cells to the first three recordings, and the accuracies, as a PNG.
 
-    ``spikes``: {"channels", "cells"}; ``scores``: list of :class:`~snn.demo.digits.Score`.
+    ``spikes``: {"channels", "cells"}; ``scores``: list of (:class:`~snn.demo.digits.Score`, standard errors of
+    known and unseen); ``samples``: list of :class:`~snn.datasets.Sample`; ``slots``: :class:`~snn.demo.digits.Slots`.
     """
     from matplotlib.figure import Figure
 
     from snn.datasets.fsdd import SPEAKERS
     from snn.plot import raster
-    figure = Figure(figsize=(10, 6), layout="constrained")
-    grid = figure.add_gridspec(2, 2, width_ratios=[3, 1])
+    figure = Figure(figsize=(11, 6), layout="constrained")
+    grid = figure.add_gridspec(2, 2, width_ratios=[5, 2])
     shown = min(3, len(samples))
     for row, (name, text) in enumerate((("channels", "channel of the ear"), ("cells", "cell"))):
-        ax = raster(spikes[name].between(0.0, shown * slots.length), ax=figure.add_subplot(grid[row, 0]))
+        part = spikes[name].between(0.0, shown * slots.length)
+        ax = raster(part, ax=figure.add_subplot(grid[row, 0]), max_neurons=part.n)
         ax.set_ylabel(text)
         if row == 0:
+            ax.set_xlabel("")
             for k, sample in enumerate(samples[:shown]):
-                ax.text((k + 0.05) * slots.length, 1.02, f"“{sample.label}”, {SPEAKERS[sample.speaker]}",
+                ax.text((k + 0.02) * slots.length, 1.02, f"“{sample.label}”, {SPEAKERS[sample.speaker]}",
                         transform=ax.get_xaxis_transform())
     _bars(figure.add_subplot(grid[:, 1]), scores)
     figure.savefig(path, dpi=120)
 
 
 def _bars(ax, scores):
-    for k, (s, colour) in enumerate(zip(scores, ("#bbbbbb", "#777777", "#0072b2"), strict=True)):
-        ax.bar([k, k + 4], [s.known, s.unseen], color=colour, label=s.name)
-    ax.axhline(0.1, color="black", lw=0.8, ls=":")
-    ax.text(7, 0.11, "chance", ha="right", va="bottom", fontsize=8)
-    ax.set(xticks=[1, 5], ylim=(0, 1.15), ylabel="accuracy")
-    ax.set_xticklabels(["known\nspeakers", "unseen\nspeaker"])
+    for k, ((s, errors), colour) in enumerate(zip(scores, ("#bbbbbb", "#888888", "#0072b2"), strict=True)):
+        ax.bar([k, k + 4], [s.known, s.unseen], yerr=errors, color=colour, ecolor="#444444", label=s.name)
+    ax.axhline(0.1, color="black", lw=0.8, ls=":", label="chance")
+    ax.set(xticks=[1, 5], yticks=[0.2 * k for k in range(6)], ylim=(0, 1.3), ylabel="accuracy")
+    ax.set_xticklabels(["known speakers", "unseen speaker"])
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False, fontsize=8, loc="upper right")
+    ax.legend(frameon=False, fontsize=9, loc="upper left")

@@ -54,7 +54,7 @@ class Column:
         self.tail = tails.create_dataset(str(len(tails)), (2, self.size, *row), dtype, chunks=part,
                                          maxshape=(2, self.size, *(None for _ in row)))
         self.buffer = np.empty((self.size, *row), dtype)
-        self.in_main = self.fill = self.saved = self.slot = 0
+        self.in_main = self.fill = self.saved = self.committed = self.slot = 0
         self.turned = False
 
     def append(self, block):
@@ -83,14 +83,13 @@ class Column:
         if self.fill > self.saved:
             _put(self.tail, (self.slot, self.saved), self.buffer[None, self.saved:self.fill])
             self.saved = self.fill
-        self.turned = False
-        return Mark(self.in_main + self.fill, self.in_main, self.slot)
+        self.turned, self.committed = False, self.in_main + self.fill
+        return Mark(self.committed, self.in_main, self.slot)
 
     def finish(self):
-        """Put the rows that wait into the table: nothing can be added afterwards."""
-        self._to_main(self.buffer[:self.fill])
-        self.fill = 0
-        return Mark(self.in_main, self.in_main, self.slot)
+        """Put the saved rows that wait into the table, drop those never saved; nothing can be added afterwards."""
+        self._to_main(self.buffer[:max(self.committed - self.in_main, 0)])
+        return Mark(self.committed, self.committed, self.slot)
 
     def _to_main(self, rows):
         if len(rows):

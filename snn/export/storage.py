@@ -24,6 +24,7 @@ except ImportError:  # not on Windows
 
 SPARE = 1 << 20
 READ_ATTEMPTS = 20
+KEPT = "a run that was being recorded keeps what it has committed"
 _SUPERBLOCK_FLAGS = 11
 _SWMR = 0b101
 
@@ -71,7 +72,7 @@ class Output:
         free = min(shutil.disk_usage(self.path.parent).free, _file_size_limit() - os.fstat(self._fd).st_size)
         if free < need:
             raise OutputError(f"output: no room for '{self.path}' ({free / 1e6:.1f} MB left, {need / 1e6:.1f} needed). "
-                              "What was written before is kept; make room or choose another disk.")
+                              f"Make room or choose another disk; {KEPT}.")
 
     @contextmanager
     def guard(self):
@@ -84,7 +85,7 @@ class Output:
         except (OSError, RuntimeError) as err:
             self.close(broken=True)
             raise OutputError(f"output: writing '{self.path}' failed ({_reason(err)}). "
-                              "What was written before is kept.") from err
+                              f"Choose another disk; {KEPT}.") from err
         except BaseException:
             self.close(broken=True)
             raise
@@ -104,7 +105,7 @@ class Output:
         except (OSError, RuntimeError) as err:
             if not broken:
                 raise OutputError(f"output: closing '{self.path}' failed ({_reason(err)}). "
-                                  "What was written before is kept.") from err
+                                  f"Choose another disk; {KEPT}.") from err
         finally:
             os.close(self._fd)
 

@@ -1,8 +1,10 @@
 """A thin layer over llvmlite's builder: integer addresses, words of an argument array, counted loops."""
+
 from llvmlite import ir
 
 I64, I32, I16, I8, BOOL = (ir.IntType(n) for n in (64, 32, 16, 8, 1))
 POINTER = ir.PointerType()
+FLOATS = {"float32": ir.FloatType(), "float64": ir.DoubleType()}
 SIGNATURE = ir.FunctionType(ir.VoidType(), [POINTER, I64, I64])
 """Every kernel is ``void kernel(int64 *words, int64 step, int64 part)``."""
 
@@ -10,7 +12,8 @@ SIGNATURE = ir.FunctionType(ir.VoidType(), [POINTER, I64, I64])
 class Block:
     """A function under construction.
 
-    ``b`` is llvmlite's IRBuilder; ``words``, ``step``, ``part`` are the arguments of a kernel. Addresses are int64 values.
+    ``b`` is llvmlite's IRBuilder; ``words``, ``step``, ``part`` are the arguments of a kernel. Addresses are int64
+    values.
     """
 
     def __init__(self, name, function=None, step=None, part=None):
@@ -40,8 +43,10 @@ class Block:
 
     def bounds(self, address):
         """First and last + 1 neuron of this part, from an array of part boundaries."""
-        return (self.b.load(self.at(address, self.part, 8), typ=I64),
-                self.b.load(self.at(address, self.b.add(self.part, self.i64(1)), 8), typ=I64))
+        return (
+            self.b.load(self.at(address, self.part, 8), typ=I64),
+            self.b.load(self.at(address, self.b.add(self.part, self.i64(1)), 8), typ=I64),
+        )
 
     def loop(self, start, stop, stride, body, carried=None):
         """``for (i = start; i < stop; i += stride) carried = body(i, carried)``; returns the last ``carried``."""

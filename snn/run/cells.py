@@ -1,4 +1,5 @@
 """A population in memory: state rows, input rings, spike lists, constants, and the kernel that advances it."""
+
 import numpy as np
 import torch
 
@@ -39,7 +40,7 @@ class PopulationCells:
     def skips(self):
         return self.plan.quiet_steps is not None
 
-    # -- a computed population --------------------------------------------------------------------------------------------
+    # -- a computed population
     def _compile(self, whole):
         p = self.plan
         self.sources = inputs.sources(p, whole)
@@ -54,7 +55,7 @@ class PopulationCells:
         self.uniforms = self._table(self.code.uniforms, MAX_SKIP if self.skips else 1)
         self.lanes = aligned((max(1, len(self.code.lanes)), self.stride), self.dtype)
         for r, node in enumerate(self.code.lanes):
-            self.lanes[r, :self.n] = node.value.expand(self.n).numpy()
+            self.lanes[r, : self.n] = node.value.expand(self.n).numpy()
 
     def _arriving(self, port, arriving):
         graph = self.traced.graph
@@ -64,7 +65,7 @@ class PopulationCells:
         for r, name in enumerate(self.code.rows):
             if not name.startswith("x."):
                 value = initial.get(name, getattr(rest, name))
-                self.rows[r, :self.n] = np.asarray(value, dtype=np.float64)
+                self.rows[r, : self.n] = np.asarray(value, dtype=np.float64)
 
     def _table(self, nodes, rows):
         table = aligned((rows, max(1, len(nodes))), self.dtype)
@@ -86,10 +87,24 @@ class PopulationCells:
     def _update_kernel(self):
         W, n_ports = ir.Words, len(self.plan.ports)
         words = Words(W.source(n_ports, len(self.sources)))
-        for k, value in {W.BOUNDS: self.bounds, W.STATE: self.rows, W.STRIDE: self.stride, W.UNIFORM: self.uniforms, W.LANE: self.lanes,
-                         W.IDS: self.spikes, W.DEPTH: self.plan.depth, W.COUNTS: self.counts, W.PARTS: self.parts, W.SIZE: self.n,
-                         W.TOUCHED: self.touched, W.ELAPSED: self.elapsed, W.BUSY: self.busy, W.HOLD: self.plan.quiet_steps or 0,
-                         W.UNIFORMS: self.uniforms.shape[1], W.SKIPS: MAX_SKIP}.items():
+        for k, value in {
+            W.BOUNDS: self.bounds,
+            W.STATE: self.rows,
+            W.STRIDE: self.stride,
+            W.UNIFORM: self.uniforms,
+            W.LANE: self.lanes,
+            W.IDS: self.spikes,
+            W.DEPTH: self.plan.depth,
+            W.COUNTS: self.counts,
+            W.PARTS: self.parts,
+            W.SIZE: self.n,
+            W.TOUCHED: self.touched,
+            W.ELAPSED: self.elapsed,
+            W.BUSY: self.busy,
+            W.HOLD: self.plan.quiet_steps or 0,
+            W.UNIFORMS: self.uniforms.shape[1],
+            W.SKIPS: MAX_SKIP,
+        }.items():
             words[k] = value
         for q, ring in enumerate(self.rings):
             words[W.port(q)], words[W.port(q) + 1] = ring, len(ring)
@@ -105,13 +120,19 @@ class PopulationCells:
         if s.kind == "series":
             table = s.value.numpy()
             padded = aligned((len(table), self.stride) if table.ndim == 2 else table.shape, self.dtype)
-            padded[..., :table.shape[-1]] = table
+            padded[..., : table.shape[-1]] = table
             words[at], words[at + 1], words[at + 2] = padded, s.every, len(table)
 
     def _replay_kernel(self):
         W, L = Words(loops.ReplayWords.SIZE), loops.ReplayWords
-        for k, value in {L.GIVEN: self.schedule[1].astype(np.int32), L.IDS: self.spikes, L.DEPTH: self.plan.depth,
-                         L.COUNTS: self.counts, L.PARTS: self.parts, L.STRIDE: self.stride}.items():
+        for k, value in {
+            L.GIVEN: self.schedule[1].astype(np.int32),
+            L.IDS: self.spikes,
+            L.DEPTH: self.plan.depth,
+            L.COUNTS: self.counts,
+            L.PARTS: self.parts,
+            L.STRIDE: self.stride,
+        }.items():
             W[k] = value
         self._replay = W
         return native.address(*loops.replay()), W
@@ -123,31 +144,43 @@ class PopulationCells:
             self._replay.array[loops.ReplayWords.FIRST] = self._first.ctypes.data
             self._replay.array[loops.ReplayWords.START] = start
 
-    # -- checkpoints ------------------------------------------------------------------------------------------------------
+    # -- checkpoints
     def snapshot(self, step):
-        """This population as a :class:`PopulationState`, in an order that does not depend on ring positions or parts."""
-        values = {name: self.rows[r, :self.n].copy() for r, name in enumerate(self._row_names())
-                  if not name.startswith("x.")}
-        rings = {port: np.roll(ring, -(step % len(ring)), axis=0)[:, :self.n].copy()
-                 for port, ring in zip(self.plan.ports, self.rings, strict=True)}
+        """This population as a :class:`PopulationState`, in an order that does not depend on ring positions or
+        parts."""
+        values = {
+            name: self.rows[r, : self.n].copy() for r, name in enumerate(self._row_names()) if not name.startswith("x.")
+        }
+        rings = {
+            port: np.roll(ring, -(step % len(ring)), axis=0)[:, : self.n].copy()
+            for port, ring in zip(self.plan.ports, self.rings, strict=True)
+        }
         recent = [(s, self._spikes_of(s)) for s in range(max(0, step - self.plan.depth + 1), step)]
         steps = np.concatenate([np.full(len(ids), s, np.int64) for s, ids in recent] or [np.zeros(0, np.int64)])
         ids = np.concatenate([ids for _, ids in recent] or [np.zeros(0, np.int64)])
-        return PopulationState(values, rings, steps, ids, self.elapsed.copy() if self.skips else np.zeros(0, np.int64),
-                               np.maximum(self.busy - step, -1) if self.skips else np.zeros(0, np.int64))
+        return PopulationState(
+            values,
+            rings,
+            steps,
+            ids,
+            self.elapsed.copy() if self.skips else np.zeros(0, np.int64),
+            np.maximum(self.busy - step, -1) if self.skips else np.zeros(0, np.int64),
+        )
 
     def _spikes_of(self, step):
         slot = step % self.plan.depth
-        return np.concatenate([self.spikes[slot, lo:lo + count] for lo, count in zip(self.bounds[:-1], self.counts[slot], strict=True)]).astype(np.int64)
+        return np.concatenate(
+            [self.spikes[slot, lo : lo + count] for lo, count in zip(self.bounds[:-1], self.counts[slot], strict=True)]
+        ).astype(np.int64)
 
     def restore(self, saved, step, dt):
         saved = saved if self.skips else saved.awake(self.plan.model, self.n, dt)
         for r, name in enumerate(self._row_names()):
             if name in saved.values:
-                self.rows[r, :self.n] = saved.values[name]
+                self.rows[r, : self.n] = saved.values[name]
         for port, ring in zip(self.plan.ports, self.rings, strict=True):
             if port in saved.inputs:
-                ring[:, :self.n] = np.roll(saved.inputs[port], step % len(ring), axis=0)
+                ring[:, : self.n] = np.roll(saved.inputs[port], step % len(ring), axis=0)
         for s in np.unique(saved.spike_steps):
             self._put_spikes(int(s), saved.spike_ids[saved.spike_steps == s])
         if self.skips and len(saved.elapsed):
@@ -161,6 +194,6 @@ class PopulationCells:
     def _put_spikes(self, step, ids):
         slot = step % self.plan.depth
         for part, (lo, hi) in enumerate(zip(self.bounds[:-1], self.bounds[1:], strict=True)):
-            mine = ids[(ids >= lo) & (ids < hi)] if not self.plan.replayed else ids[:len(ids) * (part == 0)]
-            self.spikes[slot, lo:lo + len(mine)] = mine
+            mine = ids[(ids >= lo) & (ids < hi)] if not self.plan.replayed else ids[: len(ids) * (part == 0)]
+            self.spikes[slot, lo : lo + len(mine)] = mine
             self.counts[slot, part] = len(mine)

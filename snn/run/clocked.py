@@ -1,4 +1,5 @@
 """The clocked engine: torch, any device, several runs of one network at once."""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,8 @@ class Clocked:
         device  torch device, e.g. "cpu" or "cuda"
         dtype   "float32" or "float64"
         seeds   None: one run with the seed of ``simulate``; a list: one run per seed, all with the connections of
-                ``simulate``'s seed and with initial values and noise of their own. ``simulate`` then returns a list of Results.
+                ``simulate``'s seed and with initial values and noise of their own. ``simulate`` then returns a list
+                of Results.
     Errors: RunError for other values, or a device that torch cannot use.
 
     Example: ``runs = snn.simulate(net, 100.0, engine=snn.Clocked(seeds=[1, 2, 3]))``
@@ -41,7 +43,10 @@ class Clocked:
         try:
             torch.empty(1, device=self.device)
         except (RuntimeError, AssertionError) as err:
-            raise RunError(f"Clocked.device: {self.device!r} cannot be used ({str(err).splitlines()[0]}). Use 'cpu', or see 'snn doctor'.") from None
+            raise RunError(
+                f"Clocked.device: {self.device!r} cannot be used ({str(err).splitlines()[0]}). Use 'cpu', or see "
+                "'snn doctor'."
+            ) from None
 
     def start(self, plan, channels, state=None):
         if state is not None and self.seeds is not None:
@@ -78,7 +83,11 @@ class ClockedSession:
             if c.key[0] == "spikes":
                 self.recorded[c.key].append((k, self.cells[self.plan.index[c.population]].spikes_of(k)))
             elif c.key[0] == "traces" and (k + 1) % c.every_steps == 0:
-                self.recorded[c.key].append(self.cells[self.plan.index[c.population]].value(c.variable)[:, torch.tensor(c.ids, device=self.device)])
+                self.recorded[c.key].append(
+                    self.cells[self.plan.index[c.population]].value(c.variable)[
+                        :, torch.tensor(c.ids, device=self.device)
+                    ]
+                )
 
     def drain(self, *sinks):
         """Hand over what was recorded; run b goes to ``sinks[b]``."""
@@ -112,7 +121,8 @@ class ClockedSession:
 
 
 class _Cells:
-    """One population: states [B, n], rings of inputs [depth, B, n] (slot = step mod depth), spikes of recent steps [m, 2]."""
+    """One population: states [B, n], rings of inputs [depth, B, n] (slot = step mod depth), spikes of recent steps
+    [m, 2]."""
 
     def __init__(self, p, session, saved):
         self.plan, self.session, self.n, self.B = p, session, p.n, len(session.seeds)
@@ -134,17 +144,26 @@ class _Cells:
         spec = self.plan.init.get(name)
         if spec is None:
             return torch.as_tensor(rest, **self.options).expand(self.B, self.n).clone()
-        rows = [values(spec, self.n, stream(seed, self.plan.name, "init", name), name=f"init[{name!r}]") for seed in self.session.seeds]
+        rows = [
+            values(spec, self.n, stream(seed, self.plan.name, "init", name), name=f"init[{name!r}]")
+            for seed in self.session.seeds
+        ]
         return torch.stack([torch.as_tensor(np.broadcast_to(r, self.n).copy(), **self.options) for r in rows])
 
     def advance(self, k):
         if self.plan.replayed:
             steps, ids = self.schedule
-            ids = torch.as_tensor(ids[np.searchsorted(steps, k):np.searchsorted(steps, k + 1)], device=self.session.device)
+            ids = torch.as_tensor(
+                ids[np.searchsorted(steps, k) : np.searchsorted(steps, k + 1)], device=self.session.device
+            )
             fired = torch.cat([torch.stack([torch.full_like(ids, b), ids], 1) for b in range(self.B)])
         else:
             self.state, z = step(self.model, self.state, self._ports(k), self.dt, heaviside)
-            fired = torch.zeros(0, 2, dtype=torch.int64, device=self.session.device) if z is None else torch.nonzero(z.expand(self.B, self.n))
+            fired = (
+                torch.zeros(0, 2, dtype=torch.int64, device=self.session.device)
+                if z is None
+                else torch.nonzero(z.expand(self.B, self.n))
+            )
         self.recent[k] = fired
         self.recent.pop(k - self.plan.depth, None)
         for ring in self.rings:
@@ -169,9 +188,20 @@ class _Cells:
         return value.expand(self.B, self.n).clone()
 
     def snapshot(self, step_now, run):
-        values_now = {} if self.plan.replayed else {k: v.expand(self.B, self.n)[run].cpu().numpy().copy() for k, v in self.state._asdict().items()}
-        rings = {port: np.roll(ring[:, run].cpu().numpy(), -(step_now % len(ring)), axis=0) for port, ring in zip(self.plan.ports, self.rings, strict=True)}
-        recent = [(k, at[at[:, 0] == run, 1].cpu().numpy()) for k, at in sorted(self.recent.items()) if k > step_now - self.plan.depth]
+        values_now = (
+            {}
+            if self.plan.replayed
+            else {k: v.expand(self.B, self.n)[run].cpu().numpy().copy() for k, v in self.state._asdict().items()}
+        )
+        rings = {
+            port: np.roll(ring[:, run].cpu().numpy(), -(step_now % len(ring)), axis=0)
+            for port, ring in zip(self.plan.ports, self.rings, strict=True)
+        }
+        recent = [
+            (k, at[at[:, 0] == run, 1].cpu().numpy())
+            for k, at in sorted(self.recent.items())
+            if k > step_now - self.plan.depth
+        ]
         steps = np.concatenate([np.full(len(ids), k, np.int64) for k, ids in recent] or [np.zeros(0, np.int64)])
         ids = np.concatenate([ids for _, ids in recent] or [np.zeros(0, np.int64)])
         return PopulationState(values_now, rings, steps, ids)
@@ -185,11 +215,18 @@ class _Cells:
             self.recent[int(k)] = torch.stack([torch.zeros_like(ids), ids], 1)
         if not self.plan.replayed:
             values_then = saved.awake(self.plan.model, self.n, self.session.plan.dt).values
-            self.state = self.state._replace(**{k: torch.as_tensor(v, **self.options)[None] for k, v in values_then.items() if k in self.state._fields})
+            self.state = self.state._replace(
+                **{
+                    k: torch.as_tensor(v, **self.options)[None]
+                    for k, v in values_then.items()
+                    if k in self.state._fields
+                }
+            )
 
 
 class _Synapses:
-    """One projection on the device; ``deliver`` adds the weights of the synapses of every spike, in the plan's order."""
+    """One projection on the device; ``deliver`` adds the weights of the synapses of every spike, in the plan's
+    order."""
 
     def __init__(self, q, session):
         self.q, self.session = q, session
@@ -208,7 +245,9 @@ class _Synapses:
             return
         run, source = fired[:, 0], fired[:, 1] - q.pre_offset
         first, count = self.indptr[source], self.indptr[source + 1] - self.indptr[source]
-        s = torch.arange(int(count.sum()), device=count.device) + torch.repeat_interleave(first - (count.cumsum(0) - count), count)
+        s = torch.arange(int(count.sum()), device=count.device) + torch.repeat_interleave(
+            first - (count.cumsum(0) - count), count
+        )
         slot = k if self.later is None else k + self.later[s]
         place = (slot % len(ring) * self.post.B + torch.repeat_interleave(run, count)) * self.post.n + self.targets[s]
         ring.view(-1).index_add_(0, place, self.weight[s] if self.weight.ndim else self.weight.expand(len(s)))

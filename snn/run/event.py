@@ -1,14 +1,16 @@
 """The event-driven engine: a compiled program per network, one compiled call per block of steps.
 
 What it is
-    :class:`EventDriven` turns a plan into a program of kernels (``snn.run.loops``, ``snn.run.ir``) over arrays that stay where
-    they are. In every step each part (thread) first delivers spikes to its own neurons, then advances them, then
-    records; the cost of a step is that of the spikes that arrive plus one pass over the neurons that are not silent.
+    :class:`EventDriven` turns a plan into a program of kernels (``snn.run.loops``, ``snn.run.ir``) over arrays that
+    stay where they are. In every step each part (thread) first delivers spikes to its own neurons, then advances
+    them, then records; the cost of a step is that of the spikes that arrive plus one pass over the neurons that are
+    not silent.
 
 Threads
-    A part owns whole chunks of neurons and is the only one to write there; sums are made in an order fixed by the plan. The
-    result is therefore the same for any number of threads, and the number is chosen from the work per step.
+    A part owns whole chunks of neurons and is the only one to write there; sums are made in an order fixed by the
+    plan. The result is therefore the same for any number of threads, and the number is chosen from the work per step.
 """
+
 import ctypes
 import os
 import sys
@@ -37,7 +39,8 @@ class EventDriven:
         threads  number of threads, None: chosen from the work per step (at most the processors given to this process)
         dtype    "float64" (results equal the reference's bit for bit) or "float32" (twice as fast, half the memory)
 
-    Errors: RunError for other values. Example: ``snn.simulate(net, 1000.0, engine=snn.EventDriven(threads=1, dtype="float32"))``
+    Errors: RunError for other values. Example: ``snn.simulate(net, 1000.0, engine=snn.EventDriven(threads=1,
+    dtype="float32"))``
     """
 
     threads: int | None = None
@@ -47,7 +50,9 @@ class EventDriven:
         if self.dtype not in ("float32", "float64"):
             raise RunError(f"EventDriven.dtype: is {self.dtype!r}. Allowed: 'float64', 'float32'.")
         if self.threads is not None and not (isinstance(self.threads, int) and 1 <= self.threads <= 256):
-            raise RunError(f"EventDriven.threads: is {self.threads!r}. A number from 1 to 256, or None to choose, is allowed.")
+            raise RunError(
+                f"EventDriven.threads: is {self.threads!r}. A number from 1 to 256, or None to choose, is allowed."
+            )
 
     def start(self, plan, channels, state=None):
         """A session that can be advanced; see :class:`EventSession`."""
@@ -55,7 +60,8 @@ class EventDriven:
 
 
 def choose_threads(plan):
-    """Threads worth their barrier: from neurons and synapses at an assumed 10 Hz, one per ``WORK_PER_THREAD`` ns of a step."""
+    """Threads worth their barrier: from neurons and synapses at an assumed 10 Hz, one per ``WORK_PER_THREAD`` ns of a
+    step."""
     work = 1.5 * plan.n_neurons + plan.n_synapses * 10.0 * plan.dt * 1e-3 * 1.5
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return int(max(1, min(available, work // WORK_PER_THREAD)))
@@ -64,7 +70,8 @@ def choose_threads(plan):
 class EventSession:
     """A network in memory, at step ``step``.
 
-    ``advance(stop)`` runs until at most step ``stop`` and returns the step reached (recording buffers may end a block earlier);
+    ``advance(stop)`` runs until at most step ``stop`` and returns the step reached (recording buffers may end a block
+    earlier);
     ``drain(sink)`` hands over what was recorded since; ``state()`` is a checkpoint.
     """
 
@@ -81,7 +88,7 @@ class EventSession:
                 cells.restore(state.populations[cells.plan.name], self.step, plan.dt)
         kernels = [delivery(q, self.cells[q.pre], self.cells[q.post], threads) for q in plan.deliveries]
         kernels += [c.kernel() for c in self.cells]
-        stop_cell = self.sync[loops.SyncWords.STOP:]
+        stop_cell = self.sync[loops.SyncWords.STOP :]
         self.recorders = make_recorders(plan, channels, self.cells, threads, stop_cell, self.step)
         kernels += [r.kernel() for r in self.recorders]
         self._kernels = kernels
@@ -102,7 +109,9 @@ class EventSession:
         for part in (*self.cells, *self.recorders):
             part.prepare(self.step, stop)
         arguments = (self.program.ctypes.data, len(self.program), self.step, stop)
-        others = [self._pool.submit(self._run, *arguments, part, self.sync.ctypes.data) for part in range(1, self.threads)]
+        others = [
+            self._pool.submit(self._run, *arguments, part, self.sync.ctypes.data) for part in range(1, self.threads)
+        ]
         reached = self._run(*arguments, 0, self.sync.ctypes.data)
         for other in others:
             other.result()

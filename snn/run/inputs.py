@@ -3,6 +3,7 @@
 Each external input of a population becomes a :class:`Source` with its own random stream or table. ``nodes`` builds the
 symbolic inputs for compilation; ``arrive`` evaluates the same with torch.
 """
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +40,9 @@ def sources(population, plan, seed=None):
         if isinstance(drive, PoissonInput):
             lowest, limits = poisson_table(drive.rate * plan.dt * 1e-3)
             key = random.stream(seed, population.name, "drive", j)
-            found.append(Source(port, "poisson", key, torch.as_tensor(drive.weight, dtype=torch.float64), lowest, limits))
+            found.append(
+                Source(port, "poisson", key, torch.as_tensor(drive.weight, dtype=torch.float64), lowest, limits)
+            )
         elif drive.interval is None:
             found.append(Source(port, "constant", value=torch.as_tensor(drive.value, dtype=torch.float64)))
         else:
@@ -50,6 +53,7 @@ def sources(population, plan, seed=None):
 
 def nodes(population, found):
     """{port: function of a Graph giving the node of what arrives there}."""
+
     def build(port):
         def node(graph):
             total = graph.leaf("port", (population.ports.index(port),)) if port in population.ports else graph.node(0.0)
@@ -57,7 +61,9 @@ def nodes(population, found):
                 if s.port == port:
                     total = graph.apply("add", total, _node(graph, j, s))
             return total
+
         return node
+
     return {port: build(port) for port in {*population.ports, *(s.port for s in found)}}
 
 
@@ -79,6 +85,6 @@ def arrive(s, step, n, dtype=torch.float64, device="cpu"):
         return s.value[min(step // s.every, len(s.value) - 1)].to(device, dtype)
     bits = random.bits32(*random.step_keys(s.key, step), np.arange(n))
     if s.kind == "noise":
-        return torch.from_numpy((bits + 1.0) * 2.0 ** -32).to(device, dtype)
+        return torch.from_numpy((bits + 1.0) * 2.0**-32).to(device, dtype)
     count = s.lowest + np.searchsorted(s.limits, bits, side="left")
     return torch.from_numpy(count).to(device, dtype) * s.value.to(device, dtype)

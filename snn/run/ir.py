@@ -1,12 +1,13 @@
 """From the graph of a model to machine code: one vector kernel per model.
 
 What it is
-    :func:`update_kernel` emits LLVM IR for one step of all neurons of a population: it reads the live states, the inputs of
-    this step and the constants, computes the graph in vectors of neurons, writes the states back, clears the inputs and
-    appends the neurons that fired to the spike list of the step. Explicit vectors are used because a loop compiler could not
-    prove that the arrays are distinct, and left the loop scalar (18 ns instead of below 2 ns per conductance neuron).
-    Values of parameters are no part of the code: one kernel serves all parameters of a model.
+    :func:`update_kernel` emits LLVM IR for one step of all neurons of a population: it reads the live states, the
+    inputs of this step and the constants, computes the graph in vectors of neurons, writes the states back, clears
+    the inputs and appends the neurons that fired to the spike list of the step. Explicit vectors are used because a
+    loop compiler could not prove that the arrays are distinct, and left the loop scalar (18 ns instead of below 2 ns
+    per conductance neuron). Values of parameters are no part of the code: one kernel serves all parameters of a model.
 """
+
 from dataclasses import dataclass
 
 from llvmlite import ir
@@ -26,7 +27,24 @@ class Words:
     UNIFORM: rows of UNIFORMS constants, one row per number of steps taken at once, at most SKIPS.
     """
 
-    BOUNDS, STATE, STRIDE, UNIFORM, LANE, IDS, DEPTH, COUNTS, PARTS, SIZE, TOUCHED, ELAPSED, BUSY, HOLD, UNIFORMS, SKIPS = range(16)
+    (
+        BOUNDS,
+        STATE,
+        STRIDE,
+        UNIFORM,
+        LANE,
+        IDS,
+        DEPTH,
+        COUNTS,
+        PARTS,
+        SIZE,
+        TOUCHED,
+        ELAPSED,
+        BUSY,
+        HOLD,
+        UNIFORMS,
+        SKIPS,
+    ) = range(16)
 
     @staticmethod
     def port(q):
@@ -35,13 +53,15 @@ class Words:
 
     @staticmethod
     def source(n_ports, j):
-        """Three words of source ``j``: noise: key; Poisson: key, thresholds; time course: table, steps per row, rows."""
+        """Three words of source ``j``: noise: key; Poisson: key, thresholds; time course: table, steps per row,
+        rows."""
         return 16 + 2 * n_ports + 3 * j
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """IR of an update kernel; ``uniforms`` and ``lanes`` are the constant nodes in the order of their slots, ``rows`` the
+    """IR of an update kernel; ``uniforms`` and ``lanes`` are the constant nodes in the order of their slots, ``rows``
+    the
     names of the state rows in order (live states, then probes)."""
 
     text: str
@@ -90,8 +110,10 @@ class _Update:
         self.state, self.stride, self.n, self.lane_base = (k.word(w) for w in (W.STATE, W.STRIDE, W.SIZE, W.LANE))
         self.slot = b.srem(k.step, k.word(W.DEPTH))
         self.ids = k.offset(k.word(W.IDS), b.add(b.mul(self.slot, self.stride), self.lo), 4)
-        self.inputs = [k.offset(k.word(W.port(q)), b.mul(b.srem(k.step, k.word(W.port(q) + 1)), self.stride), self.v.size)
-                       for q in range(self.n_ports)]
+        self.inputs = [
+            k.offset(k.word(W.port(q)), b.mul(b.srem(k.step, k.word(W.port(q) + 1)), self.stride), self.v.size)
+            for q in range(self.n_ports)
+        ]
         self.keys, self.tables = {}, {}
         for node in self.order:
             at = Words.source(self.n_ports, node.attr[0]) if node.op in ("noise", "poisson", "series") else None
@@ -116,13 +138,16 @@ class _Update:
         for j, node in enumerate(self.uniforms):
             x = self.v.scalar_at(base, self.k.i64(j))
             if node.is_boolean:
-                table[node.index] = self.v.splat(self.b.fcmp_ordered("!=", x, ir.Constant(self.v.scalar, 0.0)), self.v.booleans)
+                table[node.index] = self.v.splat(
+                    self.b.fcmp_ordered("!=", x, ir.Constant(self.v.scalar, 0.0)), self.v.booleans
+                )
             else:
                 table[node.index] = self.v.splat(x)
         return table
 
     def _chunk(self, i, count):
-        """One chunk: passed over while nothing arrives and no neuron is held, else advanced over the elapsed steps at once."""
+        """One chunk: passed over while nothing arrives and no neuron is held, else advanced over the elapsed steps at
+        once."""
         k, b, W = self.k, self.b, Words
         c = b.udiv(i, k.i64(CHUNK))
         touched, elapsed, busy = (k.at(k.word(w), c, size) for w, size in ((W.TOUCHED, 1), (W.ELAPSED, 8), (W.BUSY, 8)))
@@ -209,8 +234,14 @@ class _Update:
 
 
 def _without_scale(traced):
-    """The firing condition ``a / c >= 0`` as ``a >= 0`` where c is a positive constant: the same truth, one division less."""
+    """The firing condition ``a / c >= 0`` as ``a >= 0`` where c is a positive constant: the same truth, one division
+    less."""
     fired, margin = traced.fired, traced.margin
-    if fired is None or margin.op != "div" or margin.args[1].value is None or not bool((margin.args[1].value > 0).all()):
+    if (
+        fired is None
+        or margin.op != "div"
+        or margin.args[1].value is None
+        or not bool((margin.args[1].value > 0).all())
+    ):
         return fired
     return traced.graph.apply("ge", margin.args[0], traced.graph.node(0.0))

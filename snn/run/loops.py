@@ -1,89 +1,24 @@
-"""The compiled parts of a run that are not neurons: delivery of spikes, replay, recording, and the time loop itself.
+"""The compiled parts of a run beside neurons and synapses: replay, recording, and the time loop itself.
 
 What it is
-    A run is a *program*: a list of kernels ``void kernel(int64 *words, int64 step, int64 part)`` that are called in order in every
-    step, once per part (thread). The time loop knows nothing about neurons or synapses. Each part owns a range of the
-    neurons of every population and writes only there, so the result does not depend on how many parts there are; one
-    barrier closes each step.
+    A run is a *program*: a list of kernels ``void kernel(int64 *words, int64 step, int64 part)`` that are called in
+    order in every step, once per part (thread). The time loop knows nothing about neurons or synapses. Each part owns
+    a range of the neurons of every population and writes only there, so the result does not depend on how many parts
+    there are; one barrier closes each step.
 
 Each builder returns ``(ir text, function name)``; the words it reads are named beside it.
 """
+
 import functools
 
 from llvmlite import ir
 
-from snn.run.block import I8, I16, I32, I64, POINTER, SIGNATURE, Block
-
-TARGETS = {"uint16": I16, "uint32": I32}
-DELAYS = {"uint8": I8, "uint16": I16}
-FLOATS = {"float32": ir.FloatType(), "float64": ir.DoubleType()}
-
-
-class DeliverWords:
-    """Words of a delivery kernel."""
-
-    SPLIT, TARGETS, WEIGHT, DELAY, RING, DEPTH, STRIDE, IDS, SPIKE_DEPTH, COUNTS, PARTS, BOUNDS, PRE_STRIDE, FIRST, N_PRE, TOUCHED, OFFSET, BUSY = range(18)
-    SIZE = 18
-
-
-@functools.cache
-def deliver(targets, dtype, weight_array, delay, touches):
-    """Add the weights of the synapses of every spike to the inputs of the target neurons.
-
-    ``targets`` "uint16" | "uint32"; ``weight_array``: one weight per synapse, else one for all; ``delay`` None: one delay in
-    words (delivery on arrival), else the type of the delays per synapse (delivery on emission); ``touches``: mark the chunks
-    that received something, and hold them (BUSY) until it arrives.
-    """
-    k, W = Block("deliver"), DeliverWords
-    b = k.b
-    word = {name: k.word(getattr(W, name)) for name in dir(W) if name.isupper() and name != "SIZE"}
-    now = b.srem(k.step, word["DEPTH"])
-    element, size = FLOATS[dtype], 4 if dtype == "float32" else 8
-    fixed = b.load(k.at(word["WEIGHT"], k.i64(0), size), typ=element)
-    emitted = b.sub(k.step, word["DELAY"] if delay is None else k.i64(1))
-    started = b.icmp_signed(">=", emitted, k.i64(0))
-    with b.if_then(started):
-        slot = b.srem(emitted, word["SPIKE_DEPTH"])
-        base = k.offset(word["RING"], word["OFFSET"], size)
-        row_now = k.offset(base, b.mul(now, word["STRIDE"]), size)
-
-        def synapse(s, _):
-            t = b.zext(b.load(k.at(word["TARGETS"], s, TARGETS[targets].width // 8), typ=TARGETS[targets]), I64)
-            row = row_now
-            if delay is not None:
-                steps = b.zext(b.load(k.at(word["DELAY"], s, DELAYS[delay].width // 8), typ=DELAYS[delay]), I64)
-                ahead = b.add(now, b.sub(steps, k.i64(1)))
-                ahead = b.select(b.icmp_signed(">=", ahead, word["DEPTH"]), b.sub(ahead, word["DEPTH"]), ahead)
-                row = k.offset(base, b.mul(ahead, word["STRIDE"]), size)
-            place = k.at(row, t, size)
-            w = b.load(k.at(word["WEIGHT"], s, size), typ=element) if weight_array else fixed
-            b.store(b.fadd(b.load(place, typ=element), w), place)
-            if touches:
-                chunk = b.lshr(b.add(t, word["OFFSET"]), k.i64(8))
-                b.store(ir.Constant(I8, 1), k.at(word["TOUCHED"], chunk, 1))
-                if delay is not None:
-                    k.raise_to(k.at(word["BUSY"], chunk, 8), b.add(emitted, steps))
-
-        def spike(j, _, ids):
-            neuron = b.sub(b.zext(b.load(k.at(ids, j, 4), typ=I32), I64), word["FIRST"])
-            with b.if_then(b.icmp_unsigned("<", neuron, word["N_PRE"])):
-                at = b.add(b.mul(neuron, word["PARTS"]), k.part)
-                first = b.load(k.at(word["SPLIT"], at, 8), typ=I64)
-                last = b.load(k.at(word["SPLIT"], b.add(at, k.i64(1)), 8), typ=I64)
-                k.loop(first, last, 1, synapse)
-
-        def lists(q, _):
-            start = b.load(k.at(word["BOUNDS"], q, 8), typ=I64)
-            ids = k.offset(word["IDS"], b.add(b.mul(slot, word["PRE_STRIDE"]), start), 4)
-            count = b.load(k.at(word["COUNTS"], b.add(b.mul(slot, word["PARTS"]), q), 8), typ=I64)
-            k.loop(k.i64(0), count, 1, lambda j, c: spike(j, c, ids))
-
-        k.loop(k.i64(0), word["PARTS"], 1, lists)
-    return k.done()
+from snn.run.block import FLOATS, I8, I32, I64, POINTER, SIGNATURE, Block
 
 
 class ReplayWords:
-    """Words of a replay kernel; FIRST: where the spikes of each step of this block begin in GIVEN, from step START on."""
+    """Words of a replay kernel; FIRST: where the spikes of each step of this block begin in GIVEN, from step START
+    on."""
 
     GIVEN, FIRST, START, IDS, DEPTH, COUNTS, PARTS, STRIDE = range(8)
     SIZE = 8
@@ -275,4 +210,3 @@ def _barrier(k, cell, goal):
     tries.add_incoming(b.add(tries, k.i64(1)), again)
     b.branch(wait)
     b.position_at_end(done)
-

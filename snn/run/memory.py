@@ -1,4 +1,5 @@
 """Arrays of a run for compiled code: aligned, padded rows, and the word lists that kernels read."""
+
 import numpy as np
 
 from snn.run.ir import CHUNK
@@ -10,7 +11,7 @@ def aligned(shape, dtype):
     size = int(np.prod(shape)) * dtype.itemsize
     raw = np.zeros(size + 64, np.uint8)
     start = -raw.ctypes.data % 64
-    return raw[start:start + size].view(dtype).reshape(shape)
+    return raw[start : start + size].view(dtype).reshape(shape)
 
 
 def stride_of(n, itemsize):

@@ -4,6 +4,7 @@ A kernel's object code is stored under a name that hashes its IR, the processor 
 process loads it without compiling. The folder is ``cache_dir()``: environment variable SNN_CACHE_DIR, else
 ``~/.cache/snn``. A damaged or unwritable cache costs a compilation, never a result.
 """
+
 import functools
 import hashlib
 import os
@@ -30,8 +31,14 @@ def _machine():
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_default_triple()
-    return target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(),
-                                        opt=3, reloc="pic", codemodel="small", jit=True)
+    return target.create_target_machine(
+        cpu=llvm.get_host_cpu_name(),
+        features=llvm.get_host_cpu_features().flatten(),
+        opt=3,
+        reloc="pic",
+        codemodel="small",
+        jit=True,
+    )
 
 
 def _optimised(text):

@@ -1,4 +1,5 @@
 """Recording inside compiled code: buffers that a block of steps fills and a sink empties."""
+
 import numpy as np
 
 from snn.run import loops, native
@@ -11,7 +12,11 @@ TRACE_BUFFER_BYTES = 8 << 20
 def make_recorders(plan, channels, cells, parts, stop_cell, step):
     """One recorder per channel of spikes or traces (weights are taken between blocks, by the run)."""
     kinds = {"spikes": SpikeRecorder, "traces": StateRecorder}
-    return [kinds[c.key[0]](c, cells[plan.index[c.population]], parts, stop_cell, step) for c in channels if c.key[0] in kinds]
+    return [
+        kinds[c.key[0]](c, cells[plan.index[c.population]], parts, stop_cell, step)
+        for c in channels
+        if c.key[0] in kinds
+    ]
 
 
 class SpikeRecorder:
@@ -29,9 +34,20 @@ class SpikeRecorder:
             mask[:] = 0
             mask[channel.ids] = 1
         self.words = Words(L.SIZE)
-        for k, value in {L.BOUNDS: cells.bounds, L.IDS: cells.spikes, L.DEPTH: cells.plan.depth, L.COUNTS: cells.counts, L.PARTS: parts,
-                         L.STRIDE: cells.stride, L.MASK: mask, L.STEPS: self.steps, L.OUT: self.ids, L.FILL: self.fill,
-                         L.CAPACITY: capacity, L.STOP: stop_cell}.items():
+        for k, value in {
+            L.BOUNDS: cells.bounds,
+            L.IDS: cells.spikes,
+            L.DEPTH: cells.plan.depth,
+            L.COUNTS: cells.counts,
+            L.PARTS: parts,
+            L.STRIDE: cells.stride,
+            L.MASK: mask,
+            L.STEPS: self.steps,
+            L.OUT: self.ids,
+            L.FILL: self.fill,
+            L.CAPACITY: capacity,
+            L.STOP: stop_cell,
+        }.items():
             self.words[k] = value
         self.code = loops.record_spikes(channel.ids is not None)
 
@@ -64,9 +80,16 @@ class StateRecorder:
         self.max_steps = (rows - 1) * channel.every_steps
         self.out = np.empty((rows, len(wanted)), cells.dtype)
         self.words = Words(L.SIZE)
-        for k, value in {L.STATE: cells.rows, L.STRIDE: cells.stride, L.ROW: cells.row(channel.variable), L.WANTED: wanted,
-                         L.SPLIT: np.searchsorted(wanted, cells.bounds).astype(np.int64), L.COLUMNS: len(wanted),
-                         L.EVERY: channel.every_steps, L.OUT: self.out}.items():
+        for k, value in {
+            L.STATE: cells.rows,
+            L.STRIDE: cells.stride,
+            L.ROW: cells.row(channel.variable),
+            L.WANTED: wanted,
+            L.SPLIT: np.searchsorted(wanted, cells.bounds).astype(np.int64),
+            L.COLUMNS: len(wanted),
+            L.EVERY: channel.every_steps,
+            L.OUT: self.out,
+        }.items():
             self.words[k] = value
         self.code = loops.record_state(str(cells.dtype))
 

@@ -1,4 +1,6 @@
-"""The reference: torch, float64, one step after the other. Slow and obvious; what every other engine is compared with."""
+"""The reference: torch, float64, one step after the other. Slow and obvious; what every other engine is compared
+with."""
+
 import contextlib
 from dataclasses import dataclass
 
@@ -89,7 +91,11 @@ class ReferenceSession:
         for c in self.channels:
             rows = self.recorded[c.key]
             if c.key[0] == "spikes" and rows:
-                sink.spikes(c.population, np.concatenate([np.full(len(ids), k) for k, ids in rows]), np.concatenate([ids for _, ids in rows]))
+                sink.spikes(
+                    c.population,
+                    np.concatenate([np.full(len(ids), k) for k, ids in rows]),
+                    np.concatenate([ids for _, ids in rows]),
+                )
             elif c.key[0] == "traces":
                 sink.trace(c, self.rows_given[c.key], np.array(rows).reshape(len(rows), c.width))
                 self.rows_given[c.key] += len(rows)
@@ -122,15 +128,19 @@ class _Cells:
             self.model = p.model.bind(p.n, torch.float64)
             self.sources = inputs.sources(p, plan)
             rest = self.model.rest()
-            self.state = type(rest)(*(torch.as_tensor(p.initial.get(name, value), dtype=torch.float64).expand(p.n).clone()
-                                      for name, value in rest._asdict().items()))
+            self.state = type(rest)(
+                *(
+                    torch.as_tensor(p.initial.get(name, value), dtype=torch.float64).expand(p.n).clone()
+                    for name, value in rest._asdict().items()
+                )
+            )
         if saved is not None:
             self._restore(saved)
 
     def advance(self, k):
         if self.plan.replayed:
             steps, ids = self.schedule
-            fired = ids[np.searchsorted(steps, k):np.searchsorted(steps, k + 1)]
+            fired = ids[np.searchsorted(steps, k) : np.searchsorted(steps, k + 1)]
         else:
             x = self._ports(k)
             self.state, z = step(self.model, self.state, x, self.dt, heaviside)
@@ -157,11 +167,18 @@ class _Cells:
         return value.expand(self.n).numpy().copy()
 
     def snapshot(self, now):
-        values = {} if self.plan.replayed else {k: v.expand(self.n).numpy().copy() for k, v in self.state._asdict().items()}
+        values = (
+            {} if self.plan.replayed else {k: v.expand(self.n).numpy().copy() for k, v in self.state._asdict().items()}
+        )
         recent = [(k, ids) for k, ids in sorted(self.recent.items()) if k > now - self.plan.depth]
         steps = np.concatenate([np.full(len(ids), k, np.int64) for k, ids in recent] or [np.zeros(0, np.int64)])
         ids = np.concatenate([ids for _, ids in recent] or [np.zeros(0, np.int64)])
-        return PopulationState(values, {port: ring.numpy().copy() for port, ring in zip(self.plan.ports, self.rings, strict=True)}, steps, ids)
+        return PopulationState(
+            values,
+            {port: ring.numpy().copy() for port, ring in zip(self.plan.ports, self.rings, strict=True)},
+            steps,
+            ids,
+        )
 
     def _restore(self, saved):
         for port, ring in zip(self.plan.ports, self.rings, strict=True):
@@ -171,4 +188,6 @@ class _Cells:
             self.recent[int(k)] = saved.spike_ids[saved.spike_steps == k]
         if not self.plan.replayed:
             values = saved.awake(self.plan.model, self.n, self.dt.item()).values
-            self.state = self.state._replace(**{k: torch.from_numpy(v.copy()) for k, v in values.items() if k in self.state._fields})
+            self.state = self.state._replace(
+                **{k: torch.from_numpy(v.copy()) for k, v in values.items() if k in self.state._fields}
+            )

@@ -1,8 +1,10 @@
 """One entry for all engines: check, plan, run in blocks, record, return a Result.
 
 The run advances in blocks that take about a fifth of a second; after each block what was recorded goes to the sink, the
-progress bar moves (only when a person is watching) and Ctrl-C is looked at. Nothing of the result depends on the blocks.
+progress bar moves (only when a person is watching) and Ctrl-C is looked at. Nothing of the result depends on the
+blocks.
 """
+
 import contextlib
 import platform
 import signal
@@ -23,7 +25,9 @@ from snn.run.state import RunState
 BLOCK_SECONDS = 0.2
 
 
-def simulate(net, duration, *, dt=0.1, engine=None, seed=0, record=None, to=None, overwrite=False, state=None, progress=None):
+def simulate(
+    net, duration, *, dt=0.1, engine=None, seed=0, record=None, to=None, overwrite=False, state=None, progress=None
+):
     """Simulate a network.
 
     Parameters
@@ -61,17 +65,25 @@ def simulate(net, duration, *, dt=0.1, engine=None, seed=0, record=None, to=None
     for sink in sinks:
         sink.open(_meta(plan, engine, duration, first, session), channels)
     run = _Run(session, sinks, first + steps, _weight_steps(asked, channels, plan, first, steps), progress)
+    results = _execute(run, plan, {"build": built - started, "prepare": ready - built})
+    return results[0] if getattr(engine, "seeds", None) is None else results
+
+
+def _execute(run, plan, wall):
+    """Run, close the sinks whatever happens, and collect one Result per sink."""
+    done = {"complete": False}
     try:
         interrupted = run.go()
-        ends = [session.state()] if len(sinks) == 1 else [session.state(b) for b in range(len(sinks))]
-        for sink in sinks:
-            sink.close({"wall_s": {"build": built - started, "prepare": ready - built, "run": run.seconds}, "interrupted": interrupted})
+        ends = run.states()
+        done = {"complete": not interrupted, "interrupted": interrupted, "wall_s": {**wall, "run": run.seconds}}
     finally:
-        session.close()
+        run.session.close()
+        for sink in run.sinks:
+            sink.close(done)
     if interrupted:
-        warnings.warn(f"simulate: interrupted at {ends[0].time:g} ms; the result holds what was recorded until then.", RuntimeWarning, stacklevel=2)
-    results = [sink.result(plan=plan, state=end) for sink, end in zip(sinks, ends, strict=True)]
-    return results[0] if getattr(engine, "seeds", None) is None else results
+        message = f"simulate: interrupted at {ends[0].time:g} ms; the result holds what was recorded until then."
+        warnings.warn(message, RuntimeWarning, stacklevel=3)
+    return [sink.result(plan=plan, state=end) for sink, end in zip(run.sinks, ends, strict=True)]
 
 
 @dataclass
@@ -100,6 +112,10 @@ class _Run:
                 bar.update(reached - before)
                 block = max(1, min(int((reached - before) * BLOCK_SECONDS / max(took, 1e-6)), 4 * block))
             return interrupt.asked
+
+    def states(self):
+        """Checkpoints, one per sink."""
+        return [self.session.state(*([b] if len(self.sinks) > 1 else [])) for b in range(len(self.sinks))]
 
     def _next_due(self):
         return min((s + 1 for _, _, steps in self.due for s in steps if s + 1 > self.session.step), default=self.stop)
@@ -134,7 +150,15 @@ class _Interrupt:
 @contextlib.contextmanager
 def _bar(first, stop, progress):
     from tqdm import tqdm
-    with tqdm(total=stop - first, disable=None if progress is None else not progress, unit="step", desc="simulate", delay=2.0, leave=False) as bar:
+
+    with tqdm(
+        total=stop - first,
+        disable=None if progress is None else not progress,
+        unit="step",
+        desc="simulate",
+        delay=2.0,
+        leave=False,
+    ) as bar:
         yield bar
 
 
@@ -144,8 +168,10 @@ def _check_times(duration, dt):
             raise RunError(f"simulate.{name}: is {value!r} ms. A finite number above 0 is needed.")
     steps = round(duration / dt)
     if steps < 1 or abs(duration / dt - steps) > 1e-6 * max(1, steps):
-        raise RunError(f"simulate.duration: {duration:g} ms is not a whole number of steps of {dt:g} ms. "
-                       f"Use {max(1, steps) * dt:g} ms.")
+        raise RunError(
+            f"simulate.duration: {duration:g} ms is not a whole number of steps of {dt:g} ms. "
+            f"Use {max(1, steps) * dt:g} ms."
+        )
     return steps
 
 
@@ -172,8 +198,12 @@ def _sinks(to, overwrite, seeds):
     if to is None:
         return [MemorySink() for _ in seeds or (0,)]
     if seeds is not None:
-        raise RunError("simulate.to: several runs at once cannot be streamed to one file. Leave it out, or run the seeds one by one.")
+        raise RunError(
+            "simulate.to: several runs at once cannot be streamed to one file. Leave it out, or run the seeds one "
+            "by one."
+        )
     from snn.export.archive import ArchiveSink
+
     return [ArchiveSink(to, overwrite=overwrite)]
 
 
@@ -185,21 +215,29 @@ def _channel(r, plan, first):
         raise RunError(f"simulate.record: {r!r} is not a request. Use RecordSpikes, RecordState or RecordWeights.")
     p = plan.population(r.population)
     if r.ids is not None and len(r.ids) and max(r.ids) >= p.n:
-        raise RunError(f"{type(r).__name__}.ids: {max(r.ids)} is not a neuron of {p.name!r}, which has {p.n}. Use 0 to {p.n - 1}.")
+        raise RunError(
+            f"{type(r).__name__}.ids: {max(r.ids)} is not a neuron of {p.name!r}, which has {p.n}. Use 0 to {p.n - 1}."
+        )
     if isinstance(r, RecordSpikes):
         return SpikeChannel(p.name, p.n, plan.dt, r.ids, first)
     ids = np.arange(p.n) if r.ids is None else np.asarray(r.ids, np.int64)
-    return TraceChannel(p.name, r.variable, _unit(p, r.variable), ids, plan.dt, r.every, np.dtype(plan.dtype).type, first)
+    return TraceChannel(
+        p.name, r.variable, _unit(p, r.variable), ids, plan.dt, r.every, np.dtype(plan.dtype).type, first
+    )
 
 
 def _unit(p, variable):
     if p.replayed:
-        raise RunError(f"RecordState.variable: population {p.name!r} replays given spikes and has no state {variable!r}.")
+        raise RunError(
+            f"RecordState.variable: population {p.name!r} replays given spikes and has no state {variable!r}."
+        )
     states, ports = p.model.units(p.model.State), p.model.units(p.model.Ports)
     known = {**states, **{f"x.{port}": unit for port, unit in ports.items()}}
     if variable not in known:
-        raise RunError(f"RecordState.variable: {type(p.model).__name__} of population {p.name!r} has no {variable!r}. "
-                       f"It has: {', '.join(known)}.")
+        raise RunError(
+            f"RecordState.variable: {type(p.model).__name__} of population {p.name!r} has no {variable!r}. "
+            f"It has: {', '.join(known)}."
+        )
     return known[variable]
 
 
@@ -207,7 +245,9 @@ def _weight_channel(r, plan, first):
     q = plan.projection(r.projection)
     chosen = np.arange(q.csr.n_synapses) if r.synapses is None else np.asarray(r.synapses, np.int64)
     if len(chosen) and chosen.max() >= q.csr.n_synapses:
-        raise RunError(f"RecordWeights.synapses: {chosen.max()} is not a synapse of {q.name!r}, which has {q.csr.n_synapses}.")
+        raise RunError(
+            f"RecordWeights.synapses: {chosen.max()} is not a synapse of {q.name!r}, which has {q.csr.n_synapses}."
+        )
     pre = np.searchsorted(q.csr.indptr, chosen, side="right") - 1 + q.pre_offset
     post = q.csr.targets[chosen].astype(np.int64) + q.post_offset
     model = plan.populations[q.post].model
@@ -223,7 +263,13 @@ def _weight_steps(asked, channels, plan, first, steps):
             last = first + steps - 1
             every = None if r.every is None else max(1, round(r.every / plan.dt))
             chosen = slice(None) if r.synapses is None else np.asarray(r.synapses, np.int64)
-            due.append((c, chosen, {last} if every is None else {s for s in range(first - 1, last + 1) if (s + 1) % every == 0}))
+            due.append(
+                (
+                    c,
+                    chosen,
+                    {last} if every is None else {s for s in range(first - 1, last + 1) if (s + 1) % every == 0},
+                )
+            )
     return due
 
 
@@ -231,6 +277,21 @@ def _meta(plan, engine, duration, first, session):
     import torch
 
     from snn import __version__
-    return {"dt": plan.dt, "seed": plan.seed, "dtype": plan.dtype, "duration": float(duration), "start": first * plan.dt,
-            "engine": repr(engine), "threads": getattr(session, "threads", 1), "network": plan.summary(), "plan": repr(plan),
-            "versions": {"snn": __version__, "numpy": np.__version__, "torch": torch.__version__, "python": platform.python_version()}}
+
+    return {
+        "dt": plan.dt,
+        "seed": plan.seed,
+        "dtype": plan.dtype,
+        "duration": float(duration),
+        "start": first * plan.dt,
+        "engine": repr(engine),
+        "threads": getattr(session, "threads", 1),
+        "network": plan.summary(),
+        "plan": repr(plan),
+        "versions": {
+            "snn": __version__,
+            "numpy": np.__version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+    }

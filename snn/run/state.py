@@ -6,9 +6,10 @@ What it holds
     run(a) then run(b) from the state equals run(a + b) bit for bit, also from a file and in another process.
 
 File layout (HDF5): attributes ``format``, ``version``, ``summary`` (JSON); ``/populations/<name>/state/<variable>``,
-``.../inputs/<port>``, ``.../spike_steps``, ``.../spike_ids``, ``.../elapsed``, ``.../busy``. Behind the HDF5 data stands a
-checksum of it, which HDF5 readers do not see.
+``.../inputs/<port>``, ``.../spike_steps``, ``.../spike_ids``, ``.../elapsed``, ``.../busy``. Behind the HDF5 data
+stands a checksum of it, which HDF5 readers do not see.
 """
+
 import hashlib
 import io
 import json
@@ -24,8 +25,10 @@ FORMAT, VERSION = "snn-state", 1
 
 @dataclass(frozen=True, eq=False)
 class PopulationState:
-    """``values`` {state: (n,)}; ``inputs`` {port: (depth, n)}, row r arrives r steps from now; ``spike_steps``, ``spike_ids``:
-    recent spikes, in order; ``elapsed``, ``busy``: per chunk of neurons, steps passed over and step until which it is held."""
+    """``values`` {state: (n,)}; ``inputs`` {port: (depth, n)}, row r arrives r steps from now; ``spike_steps``,
+    ``spike_ids``:
+    recent spikes, in order; ``elapsed``, ``busy``: per chunk of neurons, steps passed over and step until which it is
+    held."""
 
     values: dict
     inputs: dict
@@ -42,9 +45,15 @@ class PopulationState:
 
         from snn.exact import exact_math
         from snn.run.ir import CHUNK
-        bound, silent = model.bind(n, torch.float64), torch.from_numpy(np.repeat(self.elapsed, CHUNK)[:n].astype(np.float64))
+
+        bound, silent = (
+            model.bind(n, torch.float64),
+            torch.from_numpy(np.repeat(self.elapsed, CHUNK)[:n].astype(np.float64)),
+        )
         known = {k: torch.from_numpy(np.asarray(v, np.float64)) for k, v in self.values.items()}
-        before = type(bound.rest())(*(torch.as_tensor(known.get(k, v), dtype=torch.float64) for k, v in bound.rest()._asdict().items()))
+        before = type(bound.rest())(
+            *(torch.as_tensor(known.get(k, v), dtype=torch.float64) for k, v in bound.rest()._asdict().items())
+        )
         with exact_math(), torch.no_grad():
             after = bound.flow(before, torch.where(silent > 0, silent, 1.0) * dt)
         values = {k: torch.where(silent > 0, getattr(after, k), getattr(before, k)).numpy() for k in self.values}
@@ -72,8 +81,10 @@ class RunState:
         mine, other = self.summary, plan.summary()
         for key in ("dt", "seed", "dtype", "populations", "projections"):
             if mine.get(key) != other[key]:
-                raise RunError(f"simulate.state: its {key} is {mine.get(key)!r}, that of this run {other[key]!r}. "
-                               "Continue with the same network, dt, seed and precision.")
+                raise RunError(
+                    f"simulate.state: its {key} is {mine.get(key)!r}, that of this run {other[key]!r}. "
+                    "Continue with the same network, dt, seed and precision."
+                )
 
 
 def save(state, path, *, overwrite=False):
@@ -83,7 +94,9 @@ def save(state, path, *, overwrite=False):
     """
     path = os.fspath(path)
     if not isinstance(state, RunState):
-        raise RunError(f"save.state: is a {type(state).__name__}. Give the state of a result: save(result.state, path).")
+        raise RunError(
+            f"save.state: is a {type(state).__name__}. Give the state of a result: save(result.state, path)."
+        )
     if os.path.exists(path) and not overwrite:
         raise RunError(f"save.path: {path} exists. Choose another name or allow overwrite=True.")
     image, beside = _image(state), path + ".part"
@@ -108,9 +121,12 @@ def load(path):
             data = f.read()
     except OSError as err:
         raise DataError(f"load.path: cannot read {path} ({err}). Give a file written by snn.save.") from err
-    image = data[:-len(_seal(b""))]
-    if data[len(image):] != _seal(image):
-        raise DataError(f"load.path: {path} is no state of a run, or it is damaged or cut off. Give an intact file written by snn.save.")
+    image = data[: -len(_seal(b""))]
+    if data[len(image) :] != _seal(image):
+        raise DataError(
+            f"load.path: {path} is no state of a run, or it is damaged or cut off. Give an intact file written by "
+            "snn.save."
+        )
     return _read(image, path)
 
 
@@ -123,6 +139,7 @@ def _seal(image):
 def _image(state):
     """The state as the bytes of an HDF5 file."""
     import h5py
+
     with h5py.File("state", "w", driver="core", backing_store=False) as f:
         f.attrs.update(format=FORMAT, version=VERSION, step=state.step, summary=json.dumps(state.summary))
         for name, p in state.populations.items():
@@ -139,14 +156,28 @@ def _image(state):
 
 def _read(image, path):
     import h5py
+
     with h5py.File(io.BytesIO(image), "r") as f:
         if f.attrs.get("format") != FORMAT:
-            raise DataError(f"load.path: {path} is no state of a run (format {f.attrs.get('format')!r}). Give a file written by snn.save.")
+            raise DataError(
+                f"load.path: {path} is no state of a run (format {f.attrs.get('format')!r}). Give a file written by "
+                "snn.save."
+            )
         if f.attrs["version"] > VERSION:
-            raise DataError(f"load.path: {path} has version {f.attrs['version']}; this library reads up to {VERSION}. Update the library.")
-        return RunState(int(f.attrs["step"]), json.loads(f.attrs["summary"]), {name: _population(g) for name, g in f["populations"].items()})
+            raise DataError(
+                f"load.path: {path} has version {f.attrs['version']}; this library reads up to {VERSION}. Update "
+                "the library."
+            )
+        return RunState(
+            int(f.attrs["step"]),
+            json.loads(f.attrs["summary"]),
+            {name: _population(g) for name, g in f["populations"].items()},
+        )
 
 
 def _population(g):
-    return PopulationState({k: x[()] for k, x in g["state"].items()}, {k: x[()] for k, x in g["inputs"].items()},
-                           *(g[key][()] for key in ("spike_steps", "spike_ids", "elapsed", "busy")))
+    return PopulationState(
+        {k: x[()] for k, x in g["state"].items()},
+        {k: x[()] for k, x in g["inputs"].items()},
+        *(g[key][()] for key in ("spike_steps", "spike_ids", "elapsed", "busy")),
+    )

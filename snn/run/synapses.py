@@ -1,23 +1,39 @@
 """A projection in memory: which kernel delivers its spikes, and the words that kernel reads."""
+
 import numpy as np
 
-from snn.run import loops, native
+from snn.run import native
+from snn.run.deliver import DeliverWords, deliver
 from snn.run.memory import Words
 
 
 def delivery(q, pre, post, parts):
     """``(address, Words)`` of the kernel that delivers projection plan ``q`` from cells ``pre`` to cells ``post``."""
-    W = loops.DeliverWords
+    W = DeliverWords
     delay = None if q.on_arrival else str(q.delay.dtype)
-    text = loops.deliver(str(q.csr.targets.dtype), str(post.dtype), np.ndim(q.weight) == 1, delay, post.skips)
+    text = deliver(str(q.csr.targets.dtype), str(post.dtype), np.ndim(q.weight) == 1, delay, post.skips)
     words = Words(W.SIZE)
     ring = post.rings[q.port]
-    for k, value in {W.SPLIT: split_rows(q, post.bounds, parts), W.TARGETS: q.csr.targets,
-                     W.WEIGHT: np.ascontiguousarray(np.atleast_1d(np.asarray(q.weight, post.dtype))),
-                     W.DELAY: q.delay, W.RING: ring, W.DEPTH: len(ring), W.STRIDE: post.stride,
-                     W.IDS: pre.spikes, W.SPIKE_DEPTH: pre.plan.depth, W.COUNTS: pre.counts, W.PARTS: parts, W.BOUNDS: pre.bounds,
-                     W.PRE_STRIDE: pre.stride, W.FIRST: q.pre_offset, W.N_PRE: q.n_pre, W.TOUCHED: post.touched,
-                     W.OFFSET: q.post_offset, W.BUSY: post.busy}.items():
+    for k, value in {
+        W.SPLIT: split_rows(q, post.bounds, parts),
+        W.TARGETS: q.csr.targets,
+        W.WEIGHT: np.ascontiguousarray(np.atleast_1d(np.asarray(q.weight, post.dtype))),
+        W.DELAY: q.delay,
+        W.RING: ring,
+        W.DEPTH: len(ring),
+        W.STRIDE: post.stride,
+        W.IDS: pre.spikes,
+        W.SPIKE_DEPTH: pre.plan.depth,
+        W.COUNTS: pre.counts,
+        W.PARTS: parts,
+        W.BOUNDS: pre.bounds,
+        W.PRE_STRIDE: pre.stride,
+        W.FIRST: q.pre_offset,
+        W.N_PRE: q.n_pre,
+        W.TOUCHED: post.touched,
+        W.OFFSET: q.post_offset,
+        W.BUSY: post.busy,
+    }.items():
         words[k] = value
     return native.address(*text), words
 
@@ -33,7 +49,7 @@ def split_rows(q, bounds, parts):
     split = np.empty(q.n_pre * parts + 1, np.int64)
     split[::parts] = q.csr.indptr
     for p, limit in enumerate(limits, start=1):
-        split[p::parts][:q.n_pre] = below(q.csr.indptr, q.csr.targets, limit)
+        split[p::parts][: q.n_pre] = below(q.csr.indptr, q.csr.targets, limit)
     return split
 
 

@@ -1,10 +1,11 @@
 """Operations of a model's graph as vector instructions.
 
 Arithmetic
-    float64: plain IEEE operations in the order of the text, no contraction, so that results equal the reference's bit for
-    bit (``exp``, ``sigmoid``, ``tanh`` as defined in ``snn.exact``; log, sin, cos, pow come from the C library and may
-    differ from torch's in the last place). float32: contraction of multiply and add is allowed.
+    float64: plain IEEE operations in the order of the text, no contraction, so that results equal the reference's bit
+    for bit (``exp``, ``sigmoid``, ``tanh`` as defined in ``snn.exact``; log, sin, cos, pow come from the C library
+    and may differ from torch's in the last place). float32: contraction of multiply and add is allowed.
 """
+
 import math
 
 import numpy as np
@@ -15,10 +16,33 @@ from snn.errors import ModelError
 from snn.run.block import BOOL, I32, I64
 
 LANES = {"float32": 8, "float64": 8}
-CALLS = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor", "round": "nearbyint", "log": "log", "sin": "sin", "cos": "cos"}
-SINGLE = {"low": -87.0, "high": 88.0, "magic": 12582912.0, "degree": 6, "ln2": (0.693359375, -2.12194440e-4), "bias": 127, "shift": 23}
-DOUBLE = {"low": exact.LOWEST, "high": exact.HIGHEST, "magic": exact.MAGIC, "degree": 13, "ln2": (exact.LN2_HIGH, exact.LN2_LOW),
-          "bias": 1023, "shift": 52}
+CALLS = {
+    "sqrt": "sqrt",
+    "abs": "fabs",
+    "floor": "floor",
+    "round": "nearbyint",
+    "log": "log",
+    "sin": "sin",
+    "cos": "cos",
+}
+SINGLE = {
+    "low": -87.0,
+    "high": 88.0,
+    "magic": 12582912.0,
+    "degree": 6,
+    "ln2": (0.693359375, -2.12194440e-4),
+    "bias": 127,
+    "shift": 23,
+}
+DOUBLE = {
+    "low": exact.LOWEST,
+    "high": exact.HIGHEST,
+    "magic": exact.MAGIC,
+    "degree": 13,
+    "ln2": (exact.LN2_HIGH, exact.LN2_LOW),
+    "bias": 1023,
+    "shift": 52,
+}
 
 
 class Vectors:
@@ -61,14 +85,24 @@ class Vectors:
             return (b.fcmp_unordered if op == "ne" else b.fcmp_ordered)(sign, *a)
         if op in ("minimum", "maximum"):
             return self._limit("<" if op == "minimum" else ">", *a)
-        simple = {"neg": b.fneg, "and": b.and_, "or": b.or_, "not": b.not_, "where": b.select,
-                  "exp": self.exp, "sigmoid": self.sigmoid, "tanh": self.tanh}
+        simple = {
+            "neg": b.fneg,
+            "and": b.and_,
+            "or": b.or_,
+            "not": b.not_,
+            "where": b.select,
+            "exp": self.exp,
+            "sigmoid": self.sigmoid,
+            "tanh": self.tanh,
+        }
         if op in simple:
             return simple[op](*a)
         if op == "pow" or op in CALLS:
             return self.intrinsic(CALLS.get(op, "pow"), *a)
-        raise ModelError(f"{owner}: torch.{op} of a state is not compiled; of parameters alone it is allowed. "
-                         "Write it with exp, log, sin, cos, tanh, sigmoid or sqrt.")
+        raise ModelError(
+            f"{owner}: torch.{op} of a state is not compiled; of parameters alone it is allowed. "
+            "Write it with exp, log, sin, cos, tanh, sigmoid or sqrt."
+        )
 
     def _limit(self, sign, x, y):
         """Smaller or larger of two; NaN in either gives NaN, as in torch."""
@@ -109,7 +143,7 @@ class Vectors:
         t = b.fdiv(b.fsub(one, e), b.fadd(e, one))
         return b.select(b.fcmp_ordered("<", x, self.number(0.0)), b.fneg(t), t)
 
-    # -- random numbers: the definitions of snn.random, 32 bits per neuron and step -------------------------------------
+    # -- random numbers: the definitions of snn.random, 32 bits per neuron and step
     def step_keys(self, key):
         """``snn.random.step_keys``: bits64(key, step) cut into two words."""
         b, c = self.b, self.k.i64
@@ -133,12 +167,14 @@ class Vectors:
 
     def noise(self, bits):
         """Uniform number in (0, 1]: (bits + 1) 2^-32."""
-        return self.b.fmul(self.b.fadd(self.b.uitofp(bits, self.real), self.number(1.0)), self.number(2.0 ** -32))
+        return self.b.fmul(self.b.fadd(self.b.uitofp(bits, self.real), self.number(1.0)), self.number(2.0**-32))
 
     def poisson(self, bits, limits, lowest, n):
-        """Poisson count by inversion: ``lowest`` plus the number of the ``n`` thresholds at ``limits`` that ``bits`` exceed.
+        """Poisson count by inversion: ``lowest`` plus the number of the ``n`` thresholds at ``limits`` that ``bits``
+        exceed.
 
-        The thresholds are stored with the top bit flipped (:func:`signed`), since vectors compare signed numbers faster.
+        The thresholds are stored with the top bit flipped (:func:`signed`), since vectors compare signed numbers
+        faster.
         """
         b, total = self.b, self.number(lowest, self.integers)
         bits = b.xor(bits, self.number(1 << 31, self.integers))
@@ -159,8 +195,9 @@ def poisson_table(mean):
     The count is ``lowest`` plus the number of thresholds that 32 random bits exceed; probabilities are exact to 2^-32.
     """
     from scipy.stats import poisson
+
     k = np.arange(0, int(mean + 12 * math.sqrt(mean) + 30))
-    limits = np.floor(poisson.cdf(k, mean) * 2.0 ** 32)
+    limits = np.floor(poisson.cdf(k, mean) * 2.0**32)
     lowest = int(np.argmax(limits >= 1))
-    inside = limits[(limits >= 1) & (limits < 2.0 ** 32)]
+    inside = limits[(limits >= 1) & (limits < 2.0**32)]
     return lowest, (inside - 1).astype(np.uint32)
