@@ -19,13 +19,13 @@ import numpy as np
 
 from snn.contract import steps_of
 from snn.csr import Block
+from snn.delays import delay_steps, ordered
 from snn.distributions import values
 from snn.errors import NetworkError, RunError
 from snn.network import PoissonInput
 from snn.random import stream
 from snn.silence import silence
 
-MAX_DELAY = 65535
 MAX_RING_BYTES = 4 << 30
 
 
@@ -221,9 +221,8 @@ def _projection(q, index, ports, dt, seed, dtype):
     if q.weight is None:
         weight = np.asarray(csr.values, dtype)
     else:
-        weight = _ordered(values(q.weight, n, stream(seed, q.name, "weight"), name=f"{where}.weight", dtype=dtype), csr)
-    delay = _ordered(values(q.delay, n, stream(seed, q.name, "delay"), name=f"{where}.delay"), csr)
-    delay = _steps(delay, dt, f"{where}.delay", q.round_delays)
+        weight = ordered(values(q.weight, n, stream(seed, q.name, "weight"), name=f"{where}.weight", dtype=dtype), csr)
+    delay = delay_steps(q.delay, csr, dt, stream(seed, q.name, "delay"), f"{where}.delay", rounding=q.round_delays)
     k, j = index[pre.name], index[post.name]
     return ProjectionPlan(
         q.name,
@@ -238,34 +237,6 @@ def _projection(q, index, ports, dt, seed, dtype):
         weight,
         delay,
     )
-
-
-def _ordered(array, csr):
-    """Values given along the user's edge list, brought into the order of the rows."""
-    return array if np.ndim(array) == 0 or csr.order is None else array[csr.order]
-
-
-def _steps(delay, dt, where, rounding):
-    """Delays in whole steps: a Python int, or the smallest unsigned array that holds them."""
-    if np.size(delay) and np.min(delay) < 0:
-        raise NetworkError(
-            f"{where}: is negative ({np.min(delay):g} ms). A spike arrives at least one step ({dt:g} ms) after it "
-            "was fired."
-        )
-    steps = steps_of(delay, dt, where, rounding=rounding)
-    if steps.size and steps.min() < 1:
-        raise NetworkError(f"{where}: is below one step ({np.min(delay):g} ms). The smallest delay is dt = {dt:g} ms.")
-    if steps.size and steps.max() > MAX_DELAY:
-        raise NetworkError(
-            f"{where}: is {np.max(delay):g} ms, beyond the buffer of {MAX_DELAY} steps ({MAX_DELAY * dt:g} ms at "
-            "this dt). "
-            "Use a shorter delay or a larger dt."
-        )
-    if steps.ndim == 0:
-        return int(steps)
-    if steps.size and steps.min() == steps.max():
-        return int(steps[0])
-    return steps.astype(np.uint8 if steps.size and steps.max() < 256 else np.uint16)
 
 
 def _population(p, k, net, ports, projections, dt, seed, stepped):

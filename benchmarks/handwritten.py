@@ -1,0 +1,197 @@
+"""``python -m benchmarks.handwritten``: the kernels made from the contract beside hand-specialised numba ones.
+
+What it is
+    A yardstick for what the generality of our engine costs. ``benchmarks.handwritten_kernels`` holds three time loops
+    written for one network each, in single precision and for one thread. Both sides run the same connections from the
+    same initial state; the runs are interleaved, and the medians of the wall times of the time loops are compared.
+    No figure is printed unless the rates after the warm-up agree.
+"""
+import argparse
+import dataclasses
+import statistics
+import sys
+import time
+
+import numpy as np
+
+import snn
+from benchmarks.handwritten_kernels import BLOCK, Brunel, Coba, Cuba, run_brunel, run_coba, run_cuba
+from benchmarks.networks import POPULATION, network
+from benchmarks.output import emit
+from benchmarks.physics import PHYSICS
+from snn.neurons.cuba_lif import psp
+from snn.plan import make_plan
+from snn.random import step_keys, stream
+from snn.run.vectors import poisson_table, signed
+
+DT = 0.1
+WARM = 1000
+TOLERANCE = 0.03
+LENGTHS = {"cuba": {4000: 10000, 64000: 10000}, "coba": {4000: 10000, 64000: 2000}, "brunel": {12500: 5000}}
+"""Steps that are timed, by model and number of neurons, after WARM steps of warm-up."""
+COLUMNS = ("model", "n", "ours_s", "hand_s", "ratio", "ours_hz", "hand_hz", "red")
+
+
+@dataclasses.dataclass
+class Hand:
+    """A network as the hand-written loops take it, at step ``step``.
+
+    ``cells``: potential and countdown in alternating blocks of BLOCK neurons; ``inputs``: what synapses add to;
+    ``flags``: who fired; ``ids`` (depth, n), ``counts`` (depth): recent spikes; ``rows``: connections.
+    """
+
+    loop: object
+    constants: tuple
+    rows: tuple
+    cells: np.ndarray
+    inputs: tuple
+    flags: np.ndarray
+    ids: np.ndarray
+    counts: np.ndarray
+    step: int = 0
+    keys: object = None
+
+    def copy(self):
+        """The same, with a state of its own."""
+        own = {name: getattr(self, name).copy() for name in ("cells", "flags", "ids", "counts")}
+        return dataclasses.replace(self, inputs=tuple(x.copy() for x in self.inputs), **own)
+
+    def advance(self, steps):
+        """Run ``steps`` steps; returns the number of spikes."""
+        keys = () if self.keys is None else step_keys(self.keys, np.arange(self.step, self.step + steps))
+        found = self.loop(self.step, steps, self.constants, self.rows, self.cells, self.inputs, self.flags,
+                          self.flags.view(np.uint64), self.ids, self.counts, *keys)
+        self.step += steps
+        return found
+
+
+def hand(model, plan, p):
+    """The hand-written side of ``plan``, of the network ``model`` with the numbers ``p`` (of ``benchmarks.physics``)."""
+    population, size = plan.populations[0], -(-p.n // BLOCK) * BLOCK
+    start = {name: _padded(value, size) for name, value in population.initial.items()}
+    cells = np.zeros((size // BLOCK, 2, BLOCK), np.float32)
+    cells[:, 0] = start["v"].reshape(-1, BLOCK)
+    cells[:, 1] = _padded(np.zeros(p.n), size, 1e30).reshape(-1, BLOCK)
+    inputs = tuple(start.get(name, np.zeros(size, np.float32)) for name in ("g_exc", "g_inh")[:1 + (model != "brunel")])
+    rows = tuple(x for q in plan.projections for x in (q.csr.indptr, q.csr.targets))
+    depth = round(p.delay / DT) + 1
+    loop, constants = {"cuba": _cuba, "coba": _coba, "brunel": _brunel}[model](p)
+    keys = stream(plan.seed, population.name, "drive", 0) if model == "brunel" else None
+    return Hand(loop, constants, rows, cells.ravel(), inputs, np.zeros(size, np.uint8),
+                np.zeros((depth, size), np.int32), np.zeros(depth, np.int64), keys=keys)
+
+
+def _padded(values, size, beyond=0.0):
+    """Float32 of whole blocks; the neurons behind the last get a countdown that never ends."""
+    padded = np.full(size, beyond, np.float32)
+    padded[:len(values)] = values
+    return padded
+
+
+def _common(p):
+    return {"n_exc": p.n_exc, "v_th": p.V_th, "v_reset": p.V_reset, "hold": round(p.t_ref / DT)}
+
+
+def _single(kind, **values):
+    return kind(**{k: int(v) if k == "n_exc" else np.float32(v) for k, v in values.items()})
+
+
+def _cuba(p):
+    import torch
+    dt, decay, to_pa = torch.tensor(DT, dtype=torch.float64), np.exp(-DT / p.tau_m), p.C_m / p.tau_m
+    from_exc, from_inh = (float(psp(dt, p.tau_m, tau, p.C_m)) for tau in (p.tau_exc, p.tau_inh))
+    return run_cuba, _single(Cuba, **_common(p), decay=decay, pull=p.E_L * (1 - decay), from_exc=from_exc,
+                             from_inh=from_inh, decay_exc=np.exp(-DT / p.tau_exc), decay_inh=np.exp(-DT / p.tau_inh),
+                             w_exc=p.w_exc * to_pa, w_inh=p.w_inh * to_pa)
+
+
+def _coba(p):
+    mean_exc, mean_inh = (-np.expm1(-DT / tau) * tau / DT for tau in (p.tau_exc, p.tau_inh))
+    return run_coba, _single(Coba, **_common(p), g_leak=p.g_L, drive=p.g_L * p.E_L, e_exc=p.E_exc, e_inh=p.E_inh,
+                             mean_exc=mean_exc, mean_inh=mean_inh, rate=DT / p.C_m, decay_exc=np.exp(-DT / p.tau_exc),
+                             decay_inh=np.exp(-DT / p.tau_inh), w_exc=p.w_exc, w_inh=p.w_inh)
+
+
+def _brunel(p):
+    lowest, limits = poisson_table(p.rate * DT * 1e-3)
+    if lowest:
+        raise ValueError(f"handwritten.rate: {p.rate:g} Hz has a smallest count of {lowest}. The kernel counts from 0.")
+    decay = np.exp(-DT / p.tau_m)
+    constants = _single(Brunel, **_common(p), decay=decay, pull=p.E_L * (1 - decay), w_exc=p.w_exc, w_inh=p.w_inh,
+                        limits=0)
+    return run_brunel, constants._replace(limits=signed(limits))
+
+
+class Ours:
+    """The event-driven engine on one thread, single precision, nothing recorded."""
+
+    def __init__(self, plan):
+        self.plan, self.engine = plan, snn.EventDriven(threads=1, dtype="float32")
+        session = self.engine.start(plan, [])
+        session.advance(WARM)
+        self.warm = session.state()
+
+    def session(self):
+        return self.engine.start(self.plan, [], self.warm)
+
+    def count(self, steps):
+        """Spikes of ``steps`` steps after the warm-up."""
+        session, total = self.session(), 0
+        cells = session.cells[0]
+        for step in range(WARM, WARM + steps):
+            session.advance(step + 1)
+            total += int(cells.counts[step % len(cells.counts)].sum())
+        return total
+
+
+def compare(model, n, *, repeat=5, steps=None, seed=1, change=None):
+    """One row: median seconds of either side and their ratio, or ``red`` with the reason why there is none.
+
+    ``change`` {constant: value} of the hand-written side, to see that a wrong kernel is refused.
+    """
+    steps = steps or next((s for size, s in LENGTHS[model].items() if n <= size), list(LENGTHS[model].values())[-1])
+    plan = make_plan(network(model, n), DT, seed=seed, dtype="float32")
+    ours, theirs = Ours(plan), hand(model, plan, PHYSICS[model](n))
+    if change:
+        theirs.constants = theirs.constants._replace(**change)
+    theirs.advance(WARM)
+    hz = [spikes / n / (steps * DT) * 1000.0 for spikes in (ours.count(steps), theirs.copy().advance(steps))]
+    row = {"model": model, "n": n, "ours_hz": hz[0], "hand_hz": hz[1]}
+    if not hz[0] > 0 or abs(hz[0] - hz[1]) > TOLERANCE * hz[0]:
+        return {"model": model, "n": n, "red": f"rates differ: {hz[0]:.3f} Hz and {hz[1]:.3f} Hz by hand"}
+    times = [], []
+    for _ in range(repeat):
+        session, copy = ours.session(), theirs.copy()
+        for side, advance in zip(times, (lambda s=session: s.advance(WARM + steps), lambda c=copy: c.advance(steps)),
+                                 strict=True):
+            start = time.perf_counter()
+            advance()
+            side.append(time.perf_counter() - start)
+    medians = [statistics.median(side) for side in times]
+    return {**row, "ours_s": medians[0], "hand_s": medians[1], "ratio": medians[0] / medians[1]}
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.handwritten", description=__doc__.splitlines()[0])
+    add_arguments(parser)
+    return run(parser.parse_args(argv))
+
+
+def add_arguments(parser):
+    parser.add_argument("--only", choices=sorted(LENGTHS), help="one network")
+    parser.add_argument("--n", type=int, help="one size instead of the listed ones")
+    parser.add_argument("--repeat", type=int, default=5, help="runs of either side")
+    parser.add_argument("--seed", type=int, default=1, help="of the network")
+    parser.add_argument("--json", action="store_true", help="one JSON object per row")
+
+
+def run(options):
+    rows = [compare(model, n, repeat=options.repeat, seed=options.seed)
+            for model in ([options.only] if options.only else LENGTHS)
+            for n in ([options.n] if options.n else LENGTHS[model])]
+    emit(rows, COLUMNS, as_json=options.json)
+    return int(any("red" in row for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
