@@ -2,8 +2,8 @@
 
 What it is
     IEEE arithmetic (+ - * / sqrt) gives the same bits everywhere; ``exp`` does not: torch, libm and compilers each have
-    their own. The float64 engines therefore share this definition of it, made of IEEE operations only. Inside
-    :func:`exact_math` torch.exp, torch.sigmoid and torch.tanh of float64 tensors are replaced by it; ``snn.run.ir``
+    their own, and torch's ``sqrt`` of arrays is not always the IEEE one. The float64 engines therefore share this definition of it, made of IEEE operations only. Inside
+    :func:`exact_math` torch.exp, torch.sqrt, torch.sigmoid and torch.tanh of float64 tensors are replaced by it; ``snn.run.ir``
     emits the same operations in the same order.
 
 Formula
@@ -14,6 +14,7 @@ Formula
 
 import math
 
+import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
 
@@ -38,6 +39,11 @@ def exp(x):
     return p * power.view(torch.float64)
 
 
+def sqrt(x):
+    """The correctly rounded square root of a float64 tensor on the CPU."""
+    return torch.as_tensor(np.sqrt(x.numpy()))
+
+
 def sigmoid(x):
     return 1.0 / (exp(-x) + 1.0)
 
@@ -51,6 +57,8 @@ def tanh(x):
 _REPLACED = {
     torch.exp: exp,
     torch.Tensor.exp: exp,
+    torch.sqrt: sqrt,
+    torch.Tensor.sqrt: sqrt,
     torch.sigmoid: sigmoid,
     torch.Tensor.sigmoid: sigmoid,
     torch.tanh: tanh,

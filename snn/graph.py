@@ -25,7 +25,7 @@ from snn.exact import exact_math
 from snn.operations import BOOLEAN, COMPARISONS, COMPOSED, EVALUATE, FUNCTIONS
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Node:
     """One value of the graph. ``value`` is set for constants; ``attr`` holds what an operation needs beside its
     arguments."""

@@ -205,7 +205,8 @@ class Network:
         if hasattr(model, "schedule"):
             if model.spikes.n != n:
                 raise NetworkError(
-                    f"Network.add: population {name!r} has n = {n} but its spikes are of {model.spikes.n} neurons."
+                    f"Network.add: population {name!r} has n = {n} but its spikes are of {model.spikes.n} neurons. "
+                    f"Use n = {model.spikes.n}."
                 )
         elif hasattr(model, "bind"):
             model.bind(n, None)

@@ -1,4 +1,5 @@
 """Small networks that every engine must run alike, and how they are run and compared."""
+
 import functools
 from dataclasses import dataclass
 
@@ -100,8 +101,14 @@ def balanced(model, weights):
     inh = net.add("inh", model(), 65, init={"v": snn.Normal(-55.0, 3.0)})
     for k, (pre, port) in enumerate(((exc, "exc"), (inh, "inh"))):
         net.connect(pre, exc, snn.Probability(0.1), port=port, weight=weights[k], delay=RANDOM_DELAYS)
-        net.connect(pre[:40], inh[10:], snn.FixedOutDegree(8), port=port, weight=snn.Uniform(0.0, 2.0 * weights[k])
-                    if k == 0 else weights[k], delay=0.8)
+        net.connect(
+            pre[:40],
+            inh[10:],
+            snn.FixedOutDegree(8),
+            port=port,
+            weight=snn.Uniform(0.0, 2.0 * weights[k]) if k == 0 else weights[k],
+            delay=0.8,
+        )
     net.drive(exc, snn.CurrentInput(spread(260, 100.0, 300.0)), port="current")
     net.drive(exc, snn.PoissonInput(rate=300.0, weight=spread(260, 0.5, 1.5) * weights[0]), port="exc")
     net.drive(inh, snn.CurrentInput([250.0, 0.0, 350.0], interval=8.0), port="current")
@@ -116,8 +123,14 @@ def replayed():
     net = snn.Network("replayed")
     given, a = net.add("in", source, source.n), net.add("a", neurons.LIF(), 600)
     net.connect(given, a, snn.FixedOutDegree(60), port="delta", weight=snn.Uniform(0.0, 16.0), delay=RANDOM_DELAYS)
-    net.connect(given[5:8], a[590:], snn.Edges([2, 0, 2, 2], [9, 0, 9, 1], multi_edges=True), port="delta",
-                weight=np.array([3.0, 4.0, 5.0, 6.0]), delay=np.array([1.0, 0.1, 2.0, 4.0]))
+    net.connect(
+        given[5:8],
+        a[590:],
+        snn.Edges([2, 0, 2, 2], [9, 0, 9, 1], multi_edges=True),
+        port="delta",
+        weight=np.array([3.0, 4.0, 5.0, 6.0]),
+        delay=np.array([1.0, 0.1, 2.0, 4.0]),
+    )
     matrix = np.zeros((50, 50))
     matrix[np.arange(50), np.arange(50)[::-1]] = 2.0
     net.connect(a[100:150], a[:50], snn.Matrix(matrix), port="delta", delay=0.3)
@@ -160,9 +173,11 @@ def models():
     return [model for name in neurons.__all__ if hasattr(model := getattr(neurons, name), "bind")]
 
 
-CASES = {"delta": delta,
-         "cuba": lambda: balanced(neurons.CubaLIF, (30.0, -60.0)),
-         "coba": lambda: balanced(neurons.CobaLIF, (1.0, 3.0)),
-         "replayed": replayed,
-         "silent": silent,
-         **{f"model {M.__name__}": functools.partial(of_model, M) for M in models()}}
+CASES = {
+    "delta": delta,
+    "cuba": lambda: balanced(neurons.CubaLIF, (30.0, -60.0)),
+    "coba": lambda: balanced(neurons.CobaLIF, (1.0, 3.0)),
+    "replayed": replayed,
+    "silent": silent,
+    **{f"model {M.__name__}": functools.partial(of_model, M) for M in models()},
+}

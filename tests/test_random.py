@@ -1,4 +1,5 @@
 """Random numbers keyed by (seed, what draws, element, step): uniform, uncorrelated, with the right distributions."""
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -32,15 +33,12 @@ def poisson(rate, *, n=N, steps=STEPS, weight=1.0, dtype="float64"):
 
 def test_streams_are_fixed_for_ever():
     """Archived results stay reproducible: these numbers must never change."""
-    key = random.stream(1, "exc", "v")
-    assert key == np.uint64(17350362266126152311) or hex(int(key)) == KEY
-    assert random.bits64(np.uint64(0), np.uint64(0) * np.ones(1, np.uint64))[0] == 0xE220A8397B1DCDAF
+    assert random.stream(1, "exc", "v") == np.uint64(6810808952115716054)
+    # The first output of SplitMix64 with seed 0, as published.
+    assert random.bits64(np.uint64(0), np.zeros(1, np.uint64))[0] == 0xE220A8397B1DCDAF
 
 
-KEY = hex(int(random.stream(1, "exc", "v")))
-
-
-@given(seed=st.integers(-2**40, 2**40), scope=st.text(max_size=5))
+@given(seed=st.integers(-(2**40), 2**40), scope=st.text(max_size=5))
 def test_streams_differ_by_seed_and_scope(seed, scope):
     assert random.stream(seed, scope) == random.stream(seed, scope)
     assert random.stream(seed, scope) != random.stream(seed + 1, scope)
@@ -82,12 +80,15 @@ def test_noise_is_uniform():
         assert np.abs(u.mean(axis) - 0.5).max() < 5 / np.sqrt(12 * m)
 
 
-@pytest.mark.parametrize("name, x, y", [
-    ("neighbours", lambda u: u[:, 1:], lambda u: u[:, :-1]),
-    ("neurons a vector apart", lambda u: u[:, 8:], lambda u: u[:, :-8]),
-    ("successive steps", lambda u: u[1:], lambda u: u[:-1]),
-    ("a chunk of steps apart", lambda u: u[16:], lambda u: u[:-16]),
-])
+@pytest.mark.parametrize(
+    "name, x, y",
+    [
+        ("neighbours", lambda u: u[:, 1:], lambda u: u[:, :-1]),
+        ("neurons a vector apart", lambda u: u[:, 8:], lambda u: u[:, :-8]),
+        ("successive steps", lambda u: u[1:], lambda u: u[:-1]),
+        ("a chunk of steps apart", lambda u: u[16:], lambda u: u[:-16]),
+    ],
+)
 def test_noise_is_uncorrelated(name, x, y):
     a, b = (f(noise()).ravel() for f in (x, y))
     assert abs(np.corrcoef(a, b)[0, 1]) < 4 / np.sqrt(len(a)), name

@@ -1,4 +1,5 @@
 """The number of threads changes nothing but the time: any size, more threads than chunks, any chunk boundary."""
+
 import numpy as np
 import pytest
 from networks import DT, RANDOM_DELAYS, Case, assert_same, assert_same_state, case, run
@@ -20,8 +21,10 @@ def network(n):
     a, b = net.add("a", CobaLIF(), n, init={"v": snn.Uniform(-60.0, -50.0)}), net.add("b", LIF(), n)
     net.drive(a, snn.PoissonInput(rate=2000.0, weight=1.5), port="exc")
     net.connect(a, a, snn.FixedOutDegree(min(n, 20)), port="inh", weight=snn.Uniform(0.0, 2.0), delay=RANDOM_DELAYS)
-    net.connect(a[n // 3:], b[:max(1, n - 2)], snn.FixedTotal(2 * n, multi_edges=True), port="delta", weight=6.0, delay=0.1)
-    net.connect(b, a[n // 2:], snn.FixedInDegree(1), port="exc", weight=1.0, delay=2.0)
+    net.connect(
+        a[n // 3 :], b[: max(1, n - 2)], snn.FixedTotal(2 * n, multi_edges=True), port="delta", weight=6.0, delay=0.1
+    )
+    net.connect(b, a[n // 2 :], snn.FixedInDegree(1), port="exc", weight=1.0, delay=2.0)
     traced = snn.RecordState("a", "v", ids=sorted({0, n // 2, n - 1}, reverse=True), every=3)
     return Case(net, (traced,), duration=12.0)
 
@@ -44,8 +47,10 @@ def test_float32_does_not_depend_on_threads_either():
 
 def test_a_neuron_draws_the_same_numbers_in_every_run_and_size():
     """Noise is keyed by the neuron, not by who else is there."""
-    few, many = (run(Case(net), snn.EventDriven(threads=k), 20.0).spikes["a"]
-                 for net, k in ((poisson(100), 1), (poisson(1000), 2)))
+    few, many = (
+        run(Case(net), snn.EventDriven(threads=k), 20.0).spikes["a"]
+        for net, k in ((poisson(100), 1), (poisson(1000), 2))
+    )
     assert np.array_equal(few.times, many.of(slice(0, 100)).times)
 
 

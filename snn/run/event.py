@@ -94,7 +94,7 @@ class EventSession:
         self._kernels = kernels
         self.program = np.array([[address, words.address] for address, words in kernels], np.int64)
         kind = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, *[ctypes.c_int64] * 4, ctypes.c_void_p)
-        self._run = kind(native.address(*loops.time_loop(native.flushes_denormals())))
+        self._run = kind(native.address(*loops.time_loop(native.is_x86())))
         self._pool = ThreadPoolExecutor(threads - 1) if threads > 1 else None
 
     @property

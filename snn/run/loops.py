@@ -15,6 +15,9 @@ from llvmlite import ir
 
 from snn.run.block import FLOATS, I8, I32, I64, POINTER, SIGNATURE, Block
 
+PATIENCE = 500
+"""Looks at the barrier's counter before the processor is given away."""
+
 
 class ReplayWords:
     """Words of a replay kernel; FIRST: where the spikes of each step of this block begin in GIVEN, from step START
@@ -119,20 +122,20 @@ class SyncWords:
 
 
 @functools.cache
-def time_loop(flush):
+def time_loop(x86):
     """``int64 run(int64 *program, int64 n_kernels, int64 start, int64 stop, int64 part, int64 *sync)``.
 
     Calls every kernel of the program in every step; returns the step after the last one done. With more than one part a
     barrier ends each step: a counter that only grows, waited for in a loop that gives the processor away after a while.
-    ``flush``: treat denormal numbers as zero meanwhile (x86; arithmetic on them is a hundred times slower, and decaying
-    states of silent neurons get there).
+    ``x86``: treat denormal numbers as zero meanwhile (arithmetic on them is a hundred times slower, and decaying
+    states of silent neurons get there), and pause politely in the barrier.
     """
     module = ir.Module(name="time_loop")
     f = ir.Function(module, ir.FunctionType(I64, [POINTER, I64, I64, I64, I64, POINTER]), name="run")
     program, n_kernels, start, stop, part, sync = f.args
     k = Block("run", f, part=part)
     b = k.b
-    before = _flush_denormals(k) if flush else None
+    before = _flush_denormals(k) if x86 else None
 
     def cell(w):
         return b.gep(sync, [k.i64(w)], source_etype=I64)
@@ -149,7 +152,7 @@ def time_loop(flush):
     k.loop(k.i64(0), n_kernels, 1, lambda j, _: _call_kernel(k, program, j, step))
     following = b.add(step, k.i64(1))
     with b.if_then(b.icmp_signed(">", parts, k.i64(1))):
-        _barrier(k, cell, b.mul(b.sub(following, start), parts))
+        _barrier(k, cell, b.mul(b.sub(following, start), parts), x86)
     asked = b.load_atomic(cell(SyncWords.STOP), "acquire", 8, typ=I64)
     step.add_incoming(following, b.block)
     b.cbranch(b.icmp_signed("<=", asked, step), after, head)
@@ -158,8 +161,8 @@ def time_loop(flush):
     result = b.phi(I64)
     result.add_incoming(step, head)
     result.add_incoming(following, stopping)
-    if flush:
-        b.call(_control(k, "ldmxcsr"), [before])
+    if x86:
+        b.call(_intrinsic(k, "llvm.x86.sse.ldmxcsr", POINTER), [before])
     b.ret(result)
     return str(module), "run"
 
@@ -177,18 +180,17 @@ def _flush_denormals(k):
     """Set the bits FTZ and DAZ of the floating-point control register; returns a pointer to what it was before."""
     b = k.b
     before, changed = b.alloca(I32), b.alloca(I32)
-    b.call(_control(k, "stmxcsr"), [before])
+    b.call(_intrinsic(k, "llvm.x86.sse.stmxcsr", POINTER), [before])
     b.store(b.or_(b.load(before, typ=I32), ir.Constant(I32, 0x8040)), changed)
-    b.call(_control(k, "ldmxcsr"), [changed])
+    b.call(_intrinsic(k, "llvm.x86.sse.ldmxcsr", POINTER), [changed])
     return before
 
 
-def _control(k, name):
-    full = f"llvm.x86.sse.{name}"
-    return k.module.globals.get(full) or ir.Function(k.module, ir.FunctionType(ir.VoidType(), [POINTER]), full)
+def _intrinsic(k, name, *arguments):
+    return k.module.globals.get(name) or ir.Function(k.module, ir.FunctionType(ir.VoidType(), arguments), name)
 
 
-def _barrier(k, cell, goal):
+def _barrier(k, cell, goal, x86):
     """Wait until all parts have arrived ``goal / parts`` times."""
     b, S = k.b, SyncWords
     b.atomic_rmw("add", cell(S.COUNTER), k.i64(1), "seq_cst")
@@ -200,8 +202,10 @@ def _barrier(k, cell, goal):
     tries.add_incoming(k.i64(0), before)
     b.cbranch(b.icmp_signed(">=", b.load_atomic(cell(S.COUNTER), "acquire", 8, typ=I64), goal), done, spin)
     b.position_at_end(spin)
+    if x86:
+        b.call(_intrinsic(k, "llvm.x86.sse2.pause"), [])
     give_way = b.load(cell(S.YIELD), typ=I64)
-    tired = b.and_(b.icmp_signed(">", tries, k.i64(4000)), b.icmp_signed("!=", give_way, k.i64(0)))
+    tired = b.and_(b.icmp_signed(">", tries, k.i64(PATIENCE)), b.icmp_signed("!=", give_way, k.i64(0)))
     b.cbranch(tired, give, again)
     b.position_at_end(give)
     k.call(give_way, ir.FunctionType(I32, []), [])

@@ -21,8 +21,8 @@ def cache_dir():
     return Path(os.environ.get("SNN_CACHE_DIR") or Path.home() / ".cache" / "snn")
 
 
-def flushes_denormals():
-    """Whether runs treat denormal numbers as zero: on x86, where the control register is known."""
+def is_x86():
+    """Whether this is an x86 processor; runs then treat denormal numbers as zero, in the engine and the reference."""
     return llvm.get_process_triple().startswith(("x86_64", "i386", "i686"))
 
 

@@ -10,7 +10,7 @@ import torch
 from snn.contract import heaviside, step
 from snn.exact import exact_math
 from snn.run import inputs
-from snn.run.native import flushes_denormals
+from snn.run.native import is_x86
 from snn.run.state import PopulationState, RunState
 
 
@@ -30,7 +30,7 @@ class Reference:
 @contextlib.contextmanager
 def denormals_flushed():
     """Treat denormal numbers as zero, as compiled runs do."""
-    flush = flushes_denormals() and torch.set_flush_denormal(True)
+    flush = is_x86() and torch.set_flush_denormal(True)
     try:
         yield
     finally:

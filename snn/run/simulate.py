@@ -229,7 +229,8 @@ def _channel(r, plan, first):
 def _unit(p, variable):
     if p.replayed:
         raise RunError(
-            f"RecordState.variable: population {p.name!r} replays given spikes and has no state {variable!r}."
+            f"RecordState.variable: population {p.name!r} replays given spikes and has no state {variable!r}. "
+            "Record its spikes, or a state of another population."
         )
     states, ports = p.model.units(p.model.State), p.model.units(p.model.Ports)
     known = {**states, **{f"x.{port}": unit for port, unit in ports.items()}}
@@ -246,7 +247,8 @@ def _weight_channel(r, plan, first):
     chosen = np.arange(q.csr.n_synapses) if r.synapses is None else np.asarray(r.synapses, np.int64)
     if len(chosen) and chosen.max() >= q.csr.n_synapses:
         raise RunError(
-            f"RecordWeights.synapses: {chosen.max()} is not a synapse of {q.name!r}, which has {q.csr.n_synapses}."
+            f"RecordWeights.synapses: {chosen.max()} is not a synapse of {q.name!r}, which has {q.csr.n_synapses}. "
+            f"Use numbers below {q.csr.n_synapses}."
         )
     pre = np.searchsorted(q.csr.indptr, chosen, side="right") - 1 + q.pre_offset
     post = q.csr.targets[chosen].astype(np.int64) + q.post_offset
