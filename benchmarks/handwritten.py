@@ -16,7 +16,7 @@ import numpy as np
 
 import snn
 from benchmarks.handwritten_kernels import HELD, WHOLE, Brunel, Coba, Cuba, run_brunel, run_coba, run_cuba
-from benchmarks.networks import POPULATION, network
+from benchmarks.networks import network
 from benchmarks.output import emit
 from benchmarks.physics import PHYSICS
 from snn.neurons.cuba_lif import psp

@@ -199,15 +199,18 @@ def choose(z, new, old):
     return (1 - z) * old + z * new
 
 
-def steps_of(ms_value, dt, where, *, rounding=False):
-    """Whole steps of a time in ms (scalar or array); raises where it is off the grid of ``dt`` unless ``rounding``."""
+def steps_of(ms_value, dt, where, *, rounding=False, allow=""):
+    """Whole steps of a time in ms (scalar or array); raises where it is off the grid of ``dt`` unless ``rounding``.
+
+    ``where`` and ``allow`` go into the message: what has the value, and what would allow it.
+    """
     from snn.errors import NetworkError
     exact = np.asarray(ms_value, dtype=np.float64) / dt
     whole = np.rint(exact)
     off = np.abs(exact - whole) > 1e-6 * np.maximum(1.0, np.abs(exact))
     if off.any() and not rounding:
         bad = float(np.atleast_1d(np.asarray(ms_value, dtype=np.float64))[np.atleast_1d(off)][0])
-        below = math.floor(bad / dt) * dt
-        raise NetworkError(f"{where}: {bad:g} ms is not a whole number of steps of {dt:g} ms. "
-                           f"Use {below:g} or {below + dt:g} ms, or allow rounding (round_delays=True).")
+        near = sorted({max(1, math.floor(bad / dt)), max(1, math.ceil(bad / dt))})
+        better = " or ".join(f"{k * dt:g}" for k in near)
+        raise NetworkError(f"{where}: {bad:g} ms is not a whole number of steps of {dt:g} ms. Use {better} ms{allow}.")
     return whole.astype(np.int64)

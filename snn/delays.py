@@ -45,7 +45,7 @@ def _steps(delay, dt, where, rounding):
     least, most = float(np.min(delay)), float(np.max(delay))
     if least < 0:
         raise NetworkError(f"{where}: is negative ({least:g} ms). A spike arrives at least one step ({dt:g} ms) later.")
-    steps = steps_of(delay, dt, where, rounding=rounding)
+    steps = steps_of(delay, dt, where, rounding=rounding, allow=", or allow rounding (round_delays=True)")
     if steps.min() < 1:
         raise NetworkError(f"{where}: is below one step ({least:g} ms). The smallest delay is dt = {dt:g} ms.")
     if steps.max() > MAX_DELAY:

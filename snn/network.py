@@ -10,11 +10,11 @@ Units: weights are in the unit of the port they arrive at; delays in ms; rates i
 
 import operator
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from snn.drives import CurrentInput, PoissonInput
 from snn.errors import NetworkError
 
 
@@ -82,53 +82,6 @@ class Projection:
     round_delays: bool
 
 
-@dataclass(frozen=True)
-class PoissonInput:
-    """Independent Poisson input to every neuron: a number of events per step, each of size ``weight``.
-
-    Formula: x.port += weight * k, k ~ Poisson(rate dt), drawn from (seed, population, neuron, step).
-    Units: ``rate`` Hz (one number; the sum over all external sources of a neuron), ``weight`` in the port's unit (a
-    number, or one per neuron). Example: ``net.drive(exc, PoissonInput(rate=20000.0, weight=0.1), port="delta")``.
-    """
-
-    rate: float
-    weight: Any = 1.0
-
-    def __post_init__(self):
-        if not isinstance(self.rate, Real) or not np.isfinite(self.rate) or self.rate < 0:
-            raise NetworkError(
-                f"PoissonInput.rate: is {self.rate!r}. One finite rate >= 0 Hz for all neurons is allowed; "
-                "for different rates use a PoissonSource population."
-            )
-        _finite(self.weight, "PoissonInput.weight", 1)
-
-
-@dataclass(frozen=True)
-class CurrentInput:
-    """The current source: an input of given size in every step.
-
-    Parameters
-        value     a number, one per neuron (n,), or with ``interval`` a time course (T,) or (T, n)
-        interval  ms that each row of a time course lasts; the last row stays on
-    Formula: x.port += value (row ``floor(t / interval)`` of a time course, t the time at which the step begins).
-    Units: the port's (pA for ``current``). Example: ``net.drive(exc, CurrentInput(250.0), port="current")``.
-    """
-
-    value: Any
-    interval: Any = None
-
-    def __post_init__(self):
-        _finite(self.value, "CurrentInput.value", 1 if self.interval is None else 2)
-        if self.interval is not None and not (
-            isinstance(self.interval, Real) and np.isfinite(self.interval) and self.interval > 0
-        ):
-            raise NetworkError(f"CurrentInput.interval: is {self.interval!r} ms. It must be above 0.")
-        if self.interval is not None and np.ndim(self.value) == 0:
-            raise NetworkError(
-                "CurrentInput.interval: given for a single number. A time course has shape (T,) or (T, n)."
-            )
-
-
 @dataclass(frozen=True, eq=False)
 class Drive:
     """An input object attached to a port of a population; made by :meth:`Network.drive`."""
@@ -138,16 +91,9 @@ class Drive:
     port: str
 
 
-def _finite(value, where, most_dims):
-    try:
-        x = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise NetworkError(f"{where}: not a number ({value!r}).") from None
-    if x.ndim > most_dims or x.size == 0 or not np.isfinite(x).all():
-        raise NetworkError(
-            f"{where}: has shape {x.shape} or values that are not finite. "
-            f"Finite numbers with at most {most_dims} dimension(s) are allowed."
-        )
+def _check_name(where, name):
+    if not (isinstance(name, str) and name and all(c.isalnum() or c in "_-" for c in name)):
+        raise NetworkError(f"{where}: name {name!r} is not allowed. Use letters, digits, '_' and '-'.")
 
 
 class Network:
@@ -175,8 +121,7 @@ class Network:
         ``init`` {state: number, array (n,) or distribution}; ``positions`` array (n, d) for rules that need distances.
         Returns: the :class:`Population`.
         """
-        if not (isinstance(name, str) and name and all(c.isalnum() or c in "_-" for c in name)):
-            raise NetworkError(f"Network.add: name {name!r} is not allowed. Use letters, digits, '_' and '-'.")
+        _check_name("Network.add", name)
         if name in self.populations:
             raise NetworkError(f"Network.add: a population named {name!r} exists already. Names must be unique.")
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not 1 <= n < 2**31:
@@ -226,7 +171,7 @@ class Network:
             name    default ``pre_post``, made unique with a number
         Returns: the :class:`Projection`.
         """
-        pre, post = self._view(pre, "pre"), self._view(post, "post")
+        pre, post = self._view(pre, "connect: pre"), self._view(post, "connect: post")
         ports = getattr(post.population.model, "Ports", None)
         ports = ports._fields if ports is not None else ()
         if port not in ports:
@@ -239,7 +184,8 @@ class Network:
             raise NetworkError(
                 f"Network.connect: {rule!r} is not a connection rule. Use for example FixedInDegree(80) or AllToAll()."
             )
-        name = name or self._free_name(f"{pre.population.name}_{post.population.name}")
+        name = self._free_name(f"{pre.population.name}_{post.population.name}") if name is None else name
+        _check_name("Network.connect", name)
         if name in self.projections:
             raise NetworkError(f"Network.connect: a projection named {name!r} exists already. Names must be unique.")
         self.projections[name] = Projection(name, pre, post, rule, port, weight, delay, round_delays)
@@ -247,7 +193,7 @@ class Network:
 
     def drive(self, population, source, *, port):
         """Attach an input (:class:`PoissonInput`, :class:`CurrentInput`) to a port of a population."""
-        view = self._view(population, "population")
+        view = self._view(population, "drive: population")
         if len(view) != view.population.n:
             raise NetworkError(
                 f"Network.drive: a slice of {view.population.name!r} was given. Drive the whole population and give "
@@ -280,7 +226,7 @@ class Network:
         view = getattr(where, "whole", None)
         if not isinstance(view, View) or self.populations.get(view.population.name) is not view.population:
             raise NetworkError(
-                f"Network.connect: {what} = {where!r} is not a population (or slice) of network {self.name!r}. "
+                f"Network.{what} = {where!r} is not a population (or slice) of network {self.name!r}. "
                 "Use what add() returned."
             )
         return view

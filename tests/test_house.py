@@ -20,7 +20,7 @@ FLOORS = [
     "snn.errors snn.random",
     "snn.contract snn.spikes",
     "snn.network snn.connect snn.csr snn.distance snn.build snn.build_distance snn.distributions snn.exact snn.graph "
-    "snn.operations snn.silence snn.delays "
+    "snn.operations snn.silence snn.delays snn.drives "
     "snn.operations snn.silence snn.encoding snn.neurons snn.plasticity snn.datasets",
     "snn.plan",
     "snn.run snn.train snn.record snn.result snn.traces snn.sink snn.export snn.plot snn.readout",

@@ -49,14 +49,19 @@ class EventDriven:
     def __post_init__(self):
         if self.dtype not in ("float32", "float64"):
             raise RunError(f"EventDriven.dtype: is {self.dtype!r}. Allowed: 'float64', 'float32'.")
-        if self.threads is not None and not (isinstance(self.threads, int) and 1 <= self.threads <= 256):
+        if self.threads is not None and not is_count(self.threads, 256):
             raise RunError(
                 f"EventDriven.threads: is {self.threads!r}. A number from 1 to 256, or None to choose, is allowed."
             )
 
     def start(self, plan, channels, state=None):
         """A session that can be advanced; see :class:`EventSession`."""
-        return EventSession(plan, channels, self.threads or choose_threads(plan), state)
+        return EventSession(plan, channels, int(self.threads or choose_threads(plan)), state)
+
+
+def is_count(value, most):
+    """Whether ``value`` is a whole number (of Python or numpy, not a truth value) from 1 to ``most``."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and 1 <= value <= most
 
 
 def choose_threads(plan):

@@ -6,6 +6,7 @@ blocks.
 """
 
 import contextlib
+import os
 import platform
 import signal
 import threading
@@ -18,8 +19,9 @@ import numpy as np
 
 from snn.errors import RunError
 from snn.plan import make_plan
-from snn.record import MemorySink, RecordSpikes, RecordState, RecordWeights, SpikeChannel, TraceChannel, WeightChannel
+from snn.record import MemorySink, RecordSpikes, RecordState, RecordWeights
 from snn.run.event import EventDriven
+from snn.run.requests import channel_of, weight_steps
 from snn.run.state import RunState
 
 BLOCK_SECONDS = 0.2
@@ -58,13 +60,13 @@ def simulate(
     if state is not None:
         state.check(plan)
     first = state.step if state is not None else 0
-    channels = [_channel(r, plan, first) for r in asked]
+    channels = [channel_of(r, plan, first) for r in asked]
     built = time.perf_counter()
     session = engine.start(plan, channels, state)
     ready = time.perf_counter()
     for sink in sinks:
         sink.open(_meta(plan, engine, duration, first, session), channels)
-    run = _Run(session, sinks, first + steps, _weight_steps(asked, channels, plan, first, steps), progress)
+    run = _Run(session, sinks, first + steps, weight_steps(asked, channels, plan, first, steps), progress)
     results = _execute(run, plan, {"build": built - started, "prepare": ready - built})
     return results[0] if getattr(engine, "seeds", None) is None else results
 
@@ -202,77 +204,11 @@ def _sinks(to, overwrite, seeds):
             "simulate.to: several runs at once cannot be streamed to one file. Leave it out, or run the seeds one "
             "by one."
         )
+    if not isinstance(to, str | os.PathLike):
+        raise RunError(f"simulate.to: is {to!r}. Give the name of a file, or None to keep the recording in memory.")
     from snn.export.archive import ArchiveSink
 
     return [ArchiveSink(to, overwrite=overwrite)]
-
-
-def _channel(r, plan, first):
-    """The channel that an engine fills for a request; raises where it names something that is not there."""
-    if isinstance(r, RecordWeights):
-        return _weight_channel(r, plan, first)
-    if not isinstance(r, RecordSpikes | RecordState):
-        raise RunError(f"simulate.record: {r!r} is not a request. Use RecordSpikes, RecordState or RecordWeights.")
-    p = plan.population(r.population)
-    if r.ids is not None and len(r.ids) and max(r.ids) >= p.n:
-        raise RunError(
-            f"{type(r).__name__}.ids: {max(r.ids)} is not a neuron of {p.name!r}, which has {p.n}. Use 0 to {p.n - 1}."
-        )
-    if isinstance(r, RecordSpikes):
-        return SpikeChannel(p.name, p.n, plan.dt, r.ids, first)
-    ids = np.arange(p.n) if r.ids is None else np.asarray(r.ids, np.int64)
-    return TraceChannel(
-        p.name, r.variable, _unit(p, r.variable), ids, plan.dt, r.every, np.dtype(plan.dtype).type, first
-    )
-
-
-def _unit(p, variable):
-    if p.replayed:
-        raise RunError(
-            f"RecordState.variable: population {p.name!r} replays given spikes and has no state {variable!r}. "
-            "Record its spikes, or a state of another population."
-        )
-    states, ports = p.model.units(p.model.State), p.model.units(p.model.Ports)
-    known = {**states, **{f"x.{port}": unit for port, unit in ports.items()}}
-    if variable not in known:
-        raise RunError(
-            f"RecordState.variable: {type(p.model).__name__} of population {p.name!r} has no {variable!r}. "
-            f"It has: {', '.join(known)}."
-        )
-    return known[variable]
-
-
-def _weight_channel(r, plan, first):
-    q = plan.projection(r.projection)
-    chosen = np.arange(q.csr.n_synapses) if r.synapses is None else np.asarray(r.synapses, np.int64)
-    if len(chosen) and chosen.max() >= q.csr.n_synapses:
-        raise RunError(
-            f"RecordWeights.synapses: {chosen.max()} is not a synapse of {q.name!r}, which has {q.csr.n_synapses}. "
-            f"Use numbers below {q.csr.n_synapses}."
-        )
-    pre = np.searchsorted(q.csr.indptr, chosen, side="right") - 1 + q.pre_offset
-    post = q.csr.targets[chosen].astype(np.int64) + q.post_offset
-    model = plan.populations[q.post].model
-    unit = model.units(model.Ports)[plan.populations[q.post].ports[q.port]]
-    return WeightChannel(q.name, pre, post, plan.dt, unit, np.dtype(plan.dtype).type, first)
-
-
-def _weight_steps(asked, channels, plan, first, steps):
-    """[(channel, synapses, steps after which their weights are taken)]."""
-    due = []
-    for r, c in zip(asked, channels, strict=True):
-        if isinstance(r, RecordWeights):
-            last = first + steps - 1
-            every = None if r.every is None else max(1, round(r.every / plan.dt))
-            chosen = slice(None) if r.synapses is None else np.asarray(r.synapses, np.int64)
-            due.append(
-                (
-                    c,
-                    chosen,
-                    {last} if every is None else {s for s in range(first - 1, last + 1) if (s + 1) % every == 0},
-                )
-            )
-    return due
 
 
 def _meta(plan, engine, duration, first, session):
