@@ -15,7 +15,7 @@ import time
 import numpy as np
 
 import snn
-from benchmarks.handwritten_kernels import HELD, WHOLE, Brunel, Coba, Cuba, run_brunel, run_coba, run_cuba
+from benchmarks.handwritten_kernels import WORD, Brunel, Coba, Cuba, run_brunel, run_coba, run_cuba
 from benchmarks.networks import network
 from benchmarks.output import emit
 from benchmarks.physics import PHYSICS
@@ -29,6 +29,7 @@ WARM = 1000
 TOLERANCE = 0.03
 LENGTHS = {"cuba": {4000: 10000, 64000: 10000}, "coba": {4000: 10000, 64000: 2000}, "brunel": {12500: 5000}}
 """Steps that are timed, by model and number of neurons, after WARM steps of warm-up."""
+STATES = {"cuba": ("v", "i_exc", "i_inh"), "coba": ("v", "g_exc", "g_inh"), "brunel": ("v", "arriving")}
 COLUMNS = ("model", "n", "ours_s", "hand_s", "ratio", "ours_hz", "hand_hz", "red")
 
 
@@ -36,7 +37,8 @@ COLUMNS = ("model", "n", "ours_s", "hand_s", "ratio", "ours_hz", "hand_hz", "red
 class Hand:
     """A network as the hand-written loops take it, at step ``step``.
 
-    ``potential``, ``inputs`` (what synapses add to), ``flags`` (who fired): per neuron, padded to whole vectors; ``ids`` (depth, n), ``counts`` (depth): recent spikes; ``rows``: connections.
+    ``potential``, ``inputs`` (what synapses add to), ``flags`` (who fired): per neuron; ``ids`` (depth, n),
+    ``counts`` (depth): recent spikes; ``rows``: connections; ``keys``: stream of the external input.
     """
 
     loop: object
@@ -65,24 +67,20 @@ class Hand:
 
 
 def hand(model, plan, p):
-    """The hand-written side of ``plan``, of the network ``model`` with the numbers ``p`` (of ``benchmarks.physics``)."""
-    population, size = plan.populations[0], -(-p.n // WHOLE) * WHOLE
-    potential = _padded(population.initial["v"], size, HELD)
-    inputs = tuple(_padded(population.initial.get(name, ()), size)
-                   for name in ("g_exc", "g_inh")[:1 + (model != "brunel")])
+    """The hand-written side of the plan of network ``model``; ``p``: its numbers, of ``benchmarks.physics``."""
+    population, size = plan.populations[0], -(-p.n // WORD) * WORD
+    potential, *inputs = (_start(population, name) for name in STATES[model])
     rows = tuple(x for q in plan.projections for x in (q.csr.indptr, q.csr.targets))
     loop, constants = {"cuba": _cuba, "coba": _coba, "brunel": _brunel}[model](p)
     keys = stream(plan.seed, population.name, "drive", 0) if model == "brunel" else None
     depth = max(constants.delay, constants.hold) + 1
-    return Hand(loop, constants, rows, potential, inputs, np.zeros(size, np.uint8),
-                np.zeros((depth, size), np.int32), np.zeros(depth, np.int64), keys=keys)
+    return Hand(loop, constants, rows, potential, tuple(inputs), np.zeros(size, np.uint8),
+                np.zeros((depth, p.n), np.int32), np.zeros(depth, np.int64), keys=keys)
 
 
-def _padded(values, size, beyond=0.0):
-    """``values`` in float32, and ``beyond`` for the neurons that fill the last vectors."""
-    padded = np.full(size, beyond, np.float32)
-    padded[:len(values)] = values
-    return padded
+def _start(population, name):
+    """Initial values of a state, 0 where none are given, in an array of their own."""
+    return np.full(population.n, population.initial.get(name, 0.0), np.float32)
 
 
 def _common(p):

@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit
 
 BLOCK = 512
-WORD, WHOLE = 8, 32
+WORD = 8
 COMMON = "n_exc delay hold v_th v_reset "
 Cuba = namedtuple("Cuba", COMMON + "decay pull from_exc from_inh decay_exc decay_inh w_exc w_inh")
 Coba = namedtuple("Coba", COMMON + "g_leak drive e_exc e_inh mean_exc mean_inh rate decay_exc decay_inh w_exc w_inh")
@@ -67,8 +67,9 @@ def deliver(ids, count, n_exc, rows, to_exc, to_inh, w_exc, w_inh):
 
 @fast
 def update_cuba(c, block, potential, currents_exc, currents_inh, flags):
-    first, last = BLOCK * block, min(BLOCK * (block + 1), len(flags))
-    v, i_exc, i_inh, fired = potential[first:last], currents_exc[first:last], currents_inh[first:last], flags[first:last]
+    first, last = BLOCK * block, min(BLOCK * (block + 1), len(potential))
+    v, fired = potential[first:last], flags[first:last]
+    i_exc, i_inh = currents_exc[first:last], currents_inh[first:last]
     for i in range(last - first):
         free = c.pull + v[i] * c.decay + i_exc[i] * c.from_exc + i_inh[i] * c.from_inh
         fires = free >= c.v_th
@@ -90,7 +91,7 @@ def exp_minus(x):
 
 @fast
 def update_coba(c, block, potential, conductances_exc, conductances_inh, flags):
-    first, last = BLOCK * block, min(BLOCK * (block + 1), len(flags))
+    first, last = BLOCK * block, min(BLOCK * (block + 1), len(potential))
     v, fired = potential[first:last], flags[first:last]
     g_exc, g_inh = conductances_exc[first:last], conductances_inh[first:last]
     for i in range(last - first):
@@ -146,7 +147,7 @@ def poisson(c, block, low, high, drive):
 
 @fast
 def update_brunel(c, block, potential, inputs, drive, flags):
-    first, last = BLOCK * block, min(BLOCK * (block + 1), len(flags))
+    first, last = BLOCK * block, min(BLOCK * (block + 1), len(potential))
     v, x, fired = potential[first:last], inputs[first:last], flags[first:last]
     for i in range(last - first):
         free = c.pull + v[i] * c.decay + (x[i] + drive[i])
@@ -170,7 +171,7 @@ def run_cuba(start, steps, c, rows, v, inputs, flags, words, ids, counts):
     for step in range(start, start + steps):
         now, before, over, count = step % depth, (step - c.delay) % depth, (step - c.hold) % depth, 0
         release(v, c.v_reset, ids[over], counts[over])
-        for block in range((len(flags) + BLOCK - 1) // BLOCK):
+        for block in range((len(v) + BLOCK - 1) // BLOCK):
             update_cuba(c, block, v, inputs[0], inputs[1], flags)
             count = collect(flags, words, block, ids[now], count)
         counts[now] = count
@@ -185,7 +186,7 @@ def run_coba(start, steps, c, rows, v, inputs, flags, words, ids, counts):
     for step in range(start, start + steps):
         now, before, over, count = step % depth, (step - c.delay) % depth, (step - c.hold) % depth, 0
         release(v, c.v_reset, ids[over], counts[over])
-        for block in range((len(flags) + BLOCK - 1) // BLOCK):
+        for block in range((len(v) + BLOCK - 1) // BLOCK):
             update_coba(c, block, v, inputs[0], inputs[1], flags)
             count = collect(flags, words, block, ids[now], count)
         counts[now] = count
@@ -201,7 +202,7 @@ def run_brunel(start, steps, c, rows, v, inputs, flags, words, ids, counts, low,
         now, before, over, count = step % depth, (step - c.delay) % depth, (step - c.hold) % depth, 0
         release(v, c.v_reset, ids[over], counts[over])
         deliver(ids[before], counts[before], c.n_exc, rows, inputs[0], inputs[0], c.w_exc, c.w_inh)
-        for block in range((len(flags) + BLOCK - 1) // BLOCK):
+        for block in range((len(v) + BLOCK - 1) // BLOCK):
             poisson(c, block, low[step - start], high[step - start], drive)
             update_brunel(c, block, v, inputs[0], drive, flags)
             count = collect(flags, words, block, ids[now], count)

@@ -32,7 +32,7 @@ def test_spikes_are_those_of_the_engine_until_rounding_tells(model):
 
 
 def test_a_row_has_the_ratio_of_the_two_sides():
-    row = handwritten.compare("cuba", 1000, repeat=1, steps=2000)
+    row = handwritten.compare("brunel", 1000, repeat=1, steps=2000)
     assert "red" not in row
     assert row["ratio"] == pytest.approx(row["ours_s"] / row["hand_s"])
     assert row["ours_hz"] == pytest.approx(row["hand_hz"], rel=handwritten.TOLERANCE)
