@@ -3,10 +3,12 @@ import functools
 
 from llvmlite import ir
 
-from snn.run.block import FLOATS, I8, I16, I32, I64, Block
+from snn.run.block import FLOATS, I8, I16, I32, I64, POINTER, Block
 
 TARGETS = {"uint16": I16, "uint32": I32}
 DELAYS = {"uint8": I8, "uint16": I16}
+AHEAD = 2
+"""Spikes ahead whose targets are asked for."""
 
 
 class DeliverWords:
@@ -36,25 +38,26 @@ class DeliverWords:
 
 
 @functools.cache
-def deliver(targets, dtype, weight_array, delay, touches):
+def deliver(targets, dtype, weight_array, delay, touches, fetches=False):
     """Kernel that adds the weights of the synapses of every spike to the inputs of the target neurons.
 
     ``targets`` "uint16" | "uint32"; ``weight_array``: one weight per synapse, else one for all; ``delay`` None: one
     delay in words (delivery on arrival), else the type of the delays per synapse (delivery on emission); ``touches``:
-    mark the chunks that received something, and hold them (BUSY) until it arrives.
+    mark the chunks that received something, and hold them (BUSY) until it arrives; ``fetches``: ask for the targets
+    of a spike before its turn, for projections that do not fit the second-level cache.
     Returns ``(IR text, name)``.
     """
-    return _Deliver(targets, dtype, weight_array, delay, touches).build()
+    return _Deliver(targets, dtype, weight_array, delay, touches, fetches).build()
 
 
 class _Deliver:
     """Three nested loops: the spike lists of the parts, the spikes of a list, the synapses of a spike."""
 
-    def __init__(self, targets, dtype, weight_array, delay, touches):
+    def __init__(self, targets, dtype, weight_array, delay, touches, fetches):
         self.k = Block("deliver")
         self.target_type, self.delay_type = TARGETS[targets], DELAYS.get(delay)
         self.element, self.size = FLOATS[dtype], 4 if dtype == "float32" else 8
-        self.weight_array, self.touches = weight_array, touches
+        self.weight_array, self.touches, self.fetches = weight_array, touches, fetches
 
     def build(self):
         k, b = self.k, self.k.b
@@ -73,17 +76,36 @@ class _Deliver:
         k, b, w = self.k, self.k.b, self.w
         start = b.load(k.at(w["BOUNDS"], q, 8), typ=I64)
         self.ids = k.offset(w["IDS"], b.add(b.mul(self.slot, w["PRE_STRIDE"]), start), 4)
-        count = b.load(k.at(w["COUNTS"], b.add(b.mul(self.slot, w["PARTS"]), q), 8), typ=I64)
-        k.loop(k.i64(0), count, 1, self._spike)
+        self.count = b.load(k.at(w["COUNTS"], b.add(b.mul(self.slot, w["PARTS"]), q), 8), typ=I64)
+        k.loop(k.i64(0), self.count, 1, self._spike)
 
     def _spike(self, j, _):
+        if self.fetches:
+            ahead = self.k.b.add(j, self.k.i64(AHEAD))
+            with self.k.b.if_then(self.k.b.icmp_signed("<", ahead, self.count)):
+                self._row(ahead, self._fetch)
+        self._row(j, lambda first, last: self.k.loop(first, last, 1, self._synapse))
+
+    def _row(self, j, use):
+        """``use(first, last)`` the synapses of spike ``j`` that end in this part."""
         k, b, w = self.k, self.k.b, self.w
         neuron = b.sub(b.zext(b.load(k.at(self.ids, j, 4), typ=I32), I64), w["FIRST"])
         with b.if_then(b.icmp_unsigned("<", neuron, w["N_PRE"])):
             at = b.add(b.mul(neuron, w["PARTS"]), k.part)
-            first = b.load(k.at(w["SPLIT"], at, 8), typ=I64)
-            last = b.load(k.at(w["SPLIT"], b.add(at, k.i64(1)), 8), typ=I64)
-            k.loop(first, last, 1, self._synapse)
+            use(b.load(k.at(w["SPLIT"], at, 8), typ=I64), b.load(k.at(w["SPLIT"], b.add(at, k.i64(1)), 8), typ=I64))
+
+    def _fetch(self, first, last):
+        """Ask for the cache lines that hold the targets ``first`` to ``last``."""
+        k, b = self.k, self.k.b
+        size = self.target_type.width // 8
+        kind = ir.FunctionType(ir.VoidType(), [POINTER, I32, I32, I32])
+        prefetch = k.module.globals.get("llvm.prefetch.p0") or ir.Function(k.module, kind, "llvm.prefetch.p0")
+        read, near, data = (ir.Constant(I32, x) for x in (0, 2, 1))
+
+        def line(s, _):
+            b.call(prefetch, [k.at(self.w["TARGETS"], s, size), read, near, data])
+
+        k.loop(first, last, 64 // size, line)
 
     def _synapse(self, s, _):
         k, b, w = self.k, self.k.b, self.w

@@ -11,7 +11,7 @@ import torch
 
 from snn import random
 from snn.network import PoissonInput
-from snn.run.vectors import poisson_table
+from snn.run.vectors import poisson_table, usual_counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +74,9 @@ def _node(graph, j, s):
         return graph.leaf("input", (j,), s.value)
     if s.kind == "series":
         return graph.leaf("series", (j, s.value.ndim == 2))
-    return graph.apply("mul", graph.leaf("poisson", (j, s.lowest, len(s.limits))), graph.leaf("input", (j,), s.value))
+    n = len(s.limits)
+    count = graph.leaf("poisson", (j, s.lowest, n, min(n, usual_counts(s.limits))))
+    return graph.apply("mul", count, graph.leaf("input", (j,), s.value))
 
 
 def arrive(s, step, n, dtype=torch.float64, device="cpu"):

@@ -83,7 +83,7 @@ def update_kernel(traced, dtype, *, n_ports, skips=False, probes=None):
 class _Update:
     def __init__(self, traced, dtype, n_ports, skips, probes):
         self.traced, self.dtype, self.n_ports, self.skips, self.probes = traced, dtype, n_ports, skips, probes
-        self.fired = _without_scale(traced)
+        self.fired = traced.fired
         self.stored = {**{name: traced.state[name] for name in traced.live}, **probes}
         self.order = reachable([*self.stored.values(), *([] if self.fired is None else [self.fired])])
         self.uniforms = tuple(n for n in self.order if n.kind == "uniform" and n.op != "literal")
@@ -232,16 +232,3 @@ class _Update:
         b.position_at_end(after)
         return c
 
-
-def _without_scale(traced):
-    """The firing condition ``a / c >= 0`` as ``a >= 0`` where c is a positive constant: the same truth, one division
-    less."""
-    fired, margin = traced.fired, traced.margin
-    if (
-        fired is None
-        or margin.op != "div"
-        or margin.args[1].value is None
-        or not bool((margin.args[1].value > 0).all())
-    ):
-        return fired
-    return traced.graph.apply("ge", margin.args[0], traced.graph.node(0.0))

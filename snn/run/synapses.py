@@ -6,12 +6,16 @@ from snn.run import native
 from snn.run.deliver import DeliverWords, deliver
 from snn.run.memory import Words
 
+SECOND_LEVEL_CACHE = 1 << 20
+"""Bytes of targets above which they are asked for before their turn; below, asking costs more than it saves."""
+
 
 def delivery(q, pre, post, parts):
     """``(address, Words)`` of the kernel that delivers projection plan ``q`` from cells ``pre`` to cells ``post``."""
     W = DeliverWords
     delay = None if q.on_arrival else str(q.delay.dtype)
-    text = deliver(str(q.csr.targets.dtype), str(post.dtype), np.ndim(q.weight) == 1, delay, post.skips)
+    fetches = q.csr.targets.nbytes > SECOND_LEVEL_CACHE
+    text = deliver(str(q.csr.targets.dtype), str(post.dtype), np.ndim(q.weight) == 1, delay, post.skips, fetches)
     words = Words(W.SIZE)
     ring = post.rings[q.port]
     for k, value in {

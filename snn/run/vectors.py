@@ -169,19 +169,42 @@ class Vectors:
         """Uniform number in (0, 1]: (bits + 1) 2^-32."""
         return self.b.fmul(self.b.fadd(self.b.uitofp(bits, self.real), self.number(1.0)), self.number(2.0**-32))
 
-    def poisson(self, bits, limits, lowest, n):
+    def poisson(self, bits, limits, lowest, n, usual):
         """Poisson count by inversion: ``lowest`` plus the number of the ``n`` thresholds at ``limits`` that ``bits``
-        exceed.
+        exceed; those behind the first ``usual`` are looked at only if some neuron is beyond them.
 
         The thresholds are stored with the top bit flipped (:func:`signed`), since vectors compare signed numbers
         faster.
         """
-        b, total = self.b, self.number(lowest, self.integers)
+        b = self.b
         bits = b.xor(bits, self.number(1 << 31, self.integers))
-        for j in range(n):
-            limit = self.splat(b.load(self.k.at(limits, self.k.i64(j), 4), typ=I32), self.integers)
-            total = b.sub(total, b.sext(b.icmp_signed(">", bits, limit), self.integers))
+        total = self._exceeded(bits, limits, range(usual), self.number(lowest, self.integers))
+        if usual < n:
+            last = self._limit_at(limits, usual - 1)
+            beyond = b.bitcast(b.icmp_signed(">", bits, last), ir.IntType(self.lanes))
+            few = b.block
+            with b.if_then(b.icmp_unsigned("!=", beyond, ir.Constant(beyond.type, 0)), likely=False):
+                more = self._exceeded(bits, limits, range(usual, n), total)
+                many = b.block
+            both = b.phi(self.integers)
+            both.add_incoming(total, few)
+            both.add_incoming(more, many)
+            total = both
         return b.sitofp(total, self.real)
+
+    def _limit_at(self, limits, j):
+        return self.splat(self.b.load(self.k.at(limits, self.k.i64(j), 4), typ=I32), self.integers)
+
+    def _exceeded(self, bits, limits, which, total):
+        b = self.b
+        for j in which:
+            total = b.sub(total, b.sext(b.icmp_signed(">", bits, self._limit_at(limits, j)), self.integers))
+        return total
+
+
+def usual_counts(limits):
+    """How many thresholds one vector of neurons in fifty does not pass: those worth comparing in every step."""
+    return max(1, int(np.searchsorted(np.asarray(limits, np.float64), (1 - 0.02 / LANES["float32"]) * 2.0**32)))
 
 
 def signed(limits):
