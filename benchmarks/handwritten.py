@@ -1,4 +1,4 @@
-"""``python -m benchmarks.handwritten``: the kernels made from the contract beside hand-specialised numba ones.
+"""``python -m benchmarks handwritten``: the kernels made from the contract beside hand-specialised numba ones.
 
 What it is
     A yardstick for what the generality of our engine costs. ``benchmarks.handwritten_kernels`` holds three time loops
@@ -6,10 +6,8 @@ What it is
     same initial state; the runs are interleaved, and the medians of the wall times of the time loops are compared.
     No figure is printed unless the rates after the warm-up agree.
 """
-import argparse
 import dataclasses
 import statistics
-import sys
 import time
 
 import numpy as np
@@ -167,12 +165,6 @@ def compare(model, n, *, repeat=5, steps=None, seed=2, change=None):
     return {**row, "ours_s": medians[0], "hand_s": medians[1], "ratio": medians[0] / medians[1]}
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.handwritten", description=__doc__.splitlines()[0])
-    add_arguments(parser)
-    return run(parser.parse_args(argv))
-
-
 def add_arguments(parser):
     parser.add_argument("--only", choices=sorted(LENGTHS), help="one network")
     parser.add_argument("--n", type=int, help="one size instead of the listed ones")
@@ -181,13 +173,9 @@ def add_arguments(parser):
     parser.add_argument("--json", action="store_true", help="one JSON object per row")
 
 
-def run(options):
+def main(options):
     rows = [compare(model, n, repeat=options.repeat, seed=options.seed)
             for model in ([options.only] if options.only else LENGTHS)
             for n in ([options.n] if options.n else LENGTHS[model])]
     emit(rows, COLUMNS, as_json=options.json)
     return int(any("red" in row for row in rows))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

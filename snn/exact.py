@@ -1,8 +1,8 @@
 """Elementary functions with one result on every engine.
 
 What it is
-    IEEE arithmetic (+ - * /) gives the same bits everywhere; ``exp`` does not (torch, libm and compilers each have their
-    own), and torch's ``sqrt`` of arrays is not always the IEEE one. The float64 engines therefore share these
+    IEEE arithmetic (+ - * /) gives the same bits everywhere; ``exp`` does not (torch, libm and compilers each have
+    their own), and torch's ``sqrt`` of arrays is not always the IEEE one. The float64 engines therefore share these
     definitions, made of IEEE operations only. Inside :func:`exact_math` torch.exp, torch.sqrt, torch.sigmoid and
     torch.tanh of float64 tensors are replaced by them; ``snn.run.vectors`` emits the same operations in the same order.
 

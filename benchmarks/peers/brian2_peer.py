@@ -72,7 +72,7 @@ def describe(options):
     p = options.physics
     b2.defaultclock.dt = options.dt * b2.ms
     neurons, objects, on_exc, on_inh = MODELS[options.model](p, options.dt)
-    # Brian2 delivers after the threshold test: a jump of V counts in the next step, as if its delay were one step longer.
+    # Brian2 delivers after the threshold test: a jump of V counts in the next step, as if its delay were a step longer.
     delay = (p.delay - options.dt if options.model == "brunel" else p.delay) * b2.ms
     for sources, k, on_pre in ((neurons[:p.n_exc], p.k_exc, on_exc), (neurons[p.n_exc:], p.k_inh, on_inh)):
         synapses = b2.Synapses(sources, neurons, on_pre=on_pre, delay=delay, namespace=neurons.namespace)
