@@ -6,7 +6,7 @@ import torch
 from snn.graph import trace
 from snn.run import inputs, ir, loops, native
 from snn.run.memory import Words, aligned, part_bounds, stride_of
-from snn.run.state import PopulationState
+from snn.run.state import PopulationState, in_flight
 from snn.run.vectors import signed
 
 MAX_SKIP = 1024
@@ -155,14 +155,11 @@ class PopulationCells:
             port: np.roll(ring, -(step % len(ring)), axis=0)[:, : self.n].copy()
             for port, ring in zip(self.plan.ports, self.rings, strict=True)
         }
-        recent = [(s, self._spikes_of(s)) for s in range(max(0, step - self.plan.depth + 1), step)]
-        steps = np.concatenate([np.full(len(ids), s, np.int64) for s, ids in recent] or [np.zeros(0, np.int64)])
-        ids = np.concatenate([ids for _, ids in recent] or [np.zeros(0, np.int64)])
+        recent = {s: self._spikes_of(s) for s in range(max(0, step - self.plan.depth + 1), step)}
         return PopulationState(
             values,
             rings,
-            steps,
-            ids,
+            *in_flight(recent, step, self.plan.depth),
             self.elapsed.copy() if self.skips else np.zeros(0, np.int64),
             np.maximum(self.busy - step, -1) if self.skips else np.zeros(0, np.int64),
         )

@@ -11,7 +11,8 @@ from snn.errors import RunError
 from snn.random import stream
 from snn.run import inputs
 from snn.run.reference import denormals_flushed
-from snn.run.state import PopulationState, RunState
+from snn.run.session import Session
+from snn.run.state import PopulationState, RunState, in_flight
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,14 +55,14 @@ class Clocked:
         return ClockedSession(plan, channels, self, state)
 
 
-class ClockedSession:
-    """See :class:`snn.run.event.EventSession` for the protocol; ``drain`` takes a sink, or one per run."""
+class ClockedSession(Session):
+    """A plan as tensors of a batch of runs."""
 
     def __init__(self, plan, channels, engine, state):
-        self.plan, self.channels, self.device = plan, channels, torch.device(engine.device)
+        super().__init__(plan, channels, state)
+        self.device = torch.device(engine.device)
         self.dtype = getattr(torch, engine.dtype)
         self.seeds = engine.seeds or (plan.seed,)
-        self.step = state.step if state is not None else 0
         self.cells = [_Cells(p, self, None if state is None else state.populations[p.name]) for p in plan.populations]
         self.synapses = [_Synapses(q, self) for q in plan.deliveries]
         self.rows_given = {c.key: 0 for c in channels}
@@ -107,17 +108,9 @@ class ClockedSession:
         for sink in sinks:
             sink.commit(self.step)
 
-    def weights(self, projection):
-        """Weights of a projection, in the order of its rows."""
-        q = self.plan.projection(projection)
-        return np.broadcast_to(q.weight, (q.csr.n_synapses,))
-
     def state(self, run=0):
         """Checkpoint of one run as it is now."""
         return RunState(self.step, self.plan.summary(), {c.plan.name: c.snapshot(self.step, run) for c in self.cells})
-
-    def close(self):
-        pass
 
 
 class _Cells:
@@ -197,14 +190,8 @@ class _Cells:
             port: np.roll(ring[:, run].cpu().numpy(), -(step_now % len(ring)), axis=0)
             for port, ring in zip(self.plan.ports, self.rings, strict=True)
         }
-        recent = [
-            (k, at[at[:, 0] == run, 1].cpu().numpy())
-            for k, at in sorted(self.recent.items())
-            if k > step_now - self.plan.depth
-        ]
-        steps = np.concatenate([np.full(len(ids), k, np.int64) for k, ids in recent] or [np.zeros(0, np.int64)])
-        ids = np.concatenate([ids for _, ids in recent] or [np.zeros(0, np.int64)])
-        return PopulationState(values_now, rings, steps, ids)
+        recent = {k: at[at[:, 0] == run, 1].cpu().numpy() for k, at in self.recent.items()}
+        return PopulationState(values_now, rings, *in_flight(recent, step_now, self.plan.depth))
 
     def _restore(self, saved, now):
         for port, ring in zip(self.plan.ports, self.rings, strict=True):

@@ -23,6 +23,7 @@ from snn.errors import RunError
 from snn.run import loops, native
 from snn.run.cells import PopulationCells
 from snn.run.recorders import make_recorders
+from snn.run.session import Session
 from snn.run.state import RunState
 from snn.run.synapses import delivery
 
@@ -72,17 +73,12 @@ def choose_threads(plan):
     return int(max(1, min(available, work // WORK_PER_THREAD)))
 
 
-class EventSession:
-    """A network in memory, at step ``step``.
-
-    ``advance(stop)`` runs until at most step ``stop`` and returns the step reached (recording buffers may end a block
-    earlier);
-    ``drain(sink)`` hands over what was recorded since; ``state()`` is a checkpoint.
-    """
+class EventSession(Session):
+    """A plan as a program over arrays that stay where they are; a full recording buffer ends a block early."""
 
     def __init__(self, plan, channels, threads, state):
-        self.plan, self.threads = plan, threads
-        self.step = state.step if state is not None else 0
+        super().__init__(plan, channels, state)
+        self.threads = threads
         self.sync = np.zeros(loops.SyncWords.SIZE, np.int64)
         self.sync[loops.SyncWords.PARTS] = threads
         self.sync[loops.SyncWords.YIELD] = _yield_address()
@@ -127,11 +123,6 @@ class EventSession:
         for r in self.recorders:
             r.drain(sink, self.step)
         sink.commit(self.step)
-
-    def weights(self, projection):
-        """Weights of a projection, in the order of its rows."""
-        q = self.plan.projection(projection)
-        return np.broadcast_to(q.weight, (q.csr.n_synapses,))
 
     def state(self):
         """Checkpoint of the run as it is now."""

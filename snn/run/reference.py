@@ -11,7 +11,8 @@ from snn.contract import heaviside, step
 from snn.exact import exact_math
 from snn.run import inputs
 from snn.run.native import is_x86
-from snn.run.state import PopulationState, RunState
+from snn.run.session import Session
+from snn.run.state import PopulationState, RunState, in_flight
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,11 @@ def denormals_flushed():
             torch.set_flush_denormal(False)
 
 
-class ReferenceSession:
-    """See :class:`snn.run.event.EventSession` for the protocol."""
+class ReferenceSession(Session):
+    """A plan as tensors of one run."""
 
     def __init__(self, plan, channels, state):
-        self.plan, self.channels = plan, channels
-        self.step = state.step if state is not None else 0
+        super().__init__(plan, channels, state)
         self.cells = [_Cells(p, plan, None if state is None else state.populations[p.name]) for p in plan.populations]
         self.rows_given = {c.key: 0 for c in channels}
         self._clear()
@@ -102,17 +102,9 @@ class ReferenceSession:
         self._clear()
         sink.commit(self.step)
 
-    def weights(self, projection):
-        """Weights of a projection, in the order of its rows."""
-        q = self.plan.projection(projection)
-        return np.broadcast_to(q.weight, (q.csr.n_synapses,))
-
     def state(self):
         """Checkpoint of the run as it is now."""
         return RunState(self.step, self.plan.summary(), {c.plan.name: c.snapshot(self.step) for c in self.cells})
-
-    def close(self):
-        pass
 
 
 class _Cells:
@@ -170,15 +162,8 @@ class _Cells:
         values = (
             {} if self.plan.replayed else {k: v.expand(self.n).numpy().copy() for k, v in self.state._asdict().items()}
         )
-        recent = [(k, ids) for k, ids in sorted(self.recent.items()) if k > now - self.plan.depth]
-        steps = np.concatenate([np.full(len(ids), k, np.int64) for k, ids in recent] or [np.zeros(0, np.int64)])
-        ids = np.concatenate([ids for _, ids in recent] or [np.zeros(0, np.int64)])
-        return PopulationState(
-            values,
-            {port: ring.numpy().copy() for port, ring in zip(self.plan.ports, self.rings, strict=True)},
-            steps,
-            ids,
-        )
+        rings = {port: ring.numpy().copy() for port, ring in zip(self.plan.ports, self.rings, strict=True)}
+        return PopulationState(values, rings, *in_flight(self.recent, now, self.plan.depth))
 
     def _restore(self, saved):
         for port, ring in zip(self.plan.ports, self.rings, strict=True):

@@ -60,6 +60,13 @@ class PopulationState:
         return replace(self, values=values, elapsed=np.zeros_like(self.elapsed))
 
 
+def in_flight(recent, step, depth):
+    """``(spike_steps, spike_ids)`` of the spikes that may still be delivered at ``step``: {step: ids} of late steps."""
+    late = [(k, np.asarray(ids, np.int64)) for k, ids in sorted(recent.items()) if step - depth < k < step]
+    steps = [np.full(len(ids), k, np.int64) for k, ids in late]
+    return tuple(np.concatenate([np.zeros(0, np.int64), *parts]) for parts in (steps, [ids for _, ids in late]))
+
+
 @dataclass(frozen=True, eq=False)
 class RunState:
     """State of a whole run before step ``step``; ``summary`` is that of the plan it belongs to."""
