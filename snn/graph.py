@@ -206,13 +206,20 @@ def trace(model, n, dt, inputs=None, *, keep=(), initial=None):
     Errors: ModelError where the model uses an operation that is not allowed.
     """
     bound = model.bind(n, torch.float64)
-    constant = {}
+    moving = {*keep, *(initial or {})}
+    rest = {k: torch.as_tensor(v, dtype=torch.float64) for k, v in bound.rest()._asdict().items()}
+    constant = {k: v for k, v in rest.items() if k not in moving}
     while True:
         traced = _trace_once(model, bound, dt, inputs or {}, constant, keep)
-        grown = _constants(traced, bound, set(keep) | set(initial or {}))
-        if grown.keys() <= constant.keys():
+        same = {k: v for k, v in constant.items() if _stays(traced.state[k], v)}
+        if len(same) == len(constant):
             return traced
-        constant = {**constant, **grown}
+        constant = same
+
+
+def _stays(node, value):
+    """Whether the new value of a state is the constant ``value`` that it had before."""
+    return node.value is not None and bool((node.value == value).all())
 
 
 def _trace_once(model, bound, dt, inputs, constant, keep):
@@ -267,20 +274,6 @@ def ignores_silence(model, n, constant):
     before = model.State(*(graph.leaf("state", (k,)) for k in model.State._fields))
     after = symbolic.receive(before, model.Ports(*(graph.node(0.0) for _ in model.Ports._fields)))
     return all(k in constant or a is b for k, a, b in zip(model.State._fields, after, before, strict=True))
-
-
-def _constants(traced, bound, excluded):
-    """States whose new value is the constant that they have at rest."""
-    rest = bound.rest()
-    found = dict(traced.constant)
-    for name, node in traced.state.items():
-        value = torch.as_tensor(getattr(rest, name), dtype=torch.float64)
-        same = node.op == "state" and node.attr[0] == name
-        if name not in excluded and (
-            same or (node.value is not None and node.value.shape == value.shape and torch.equal(node.value, value))
-        ):
-            found[name] = value
-    return found
 
 
 def reachable(roots):

@@ -252,3 +252,25 @@ def test_disk_full(tmp_path, python):
         "assert sorted(os.listdir()) == ['full.py', 's.h5'], os.listdir()\n"
     )
     assert "refused: save.path: cannot write" in python("full.py", cwd=tmp_path).stdout
+
+
+def test_a_state_goes_on_under_other_drives():
+    """What a drive left behind still moves, although nothing of this network would have moved it."""
+    def network(driven):
+        net = snn.Network()
+        a = net.add("a", LIF(), 5)
+        if driven:
+            net.drive(a, snn.CurrentInput([100.0, 200.0, 300.0, 400.0, 500.0]), port="current")
+        return net
+
+    ends = {}
+    for engine in (snn.Reference(), snn.EventDriven(threads=1)):
+        first = snn.simulate(network(True), 20.0, engine=engine)
+        second = snn.simulate(network(False), 30.0, engine=engine, state=first.state,
+                              record=[snn.RecordSpikes("a"), snn.RecordState("a", "v")])
+        silent = snn.simulate(network(False), 30.0, engine=engine, state=first.state)
+        assert silent.spikes["a"] == second.spikes["a"]
+        ends[engine] = second.traces["a", "v"].data
+    reference, event = ends.values()
+    assert np.array_equal(reference, event)
+    assert np.abs(reference[0] - reference[-1]).max() > 1.0

@@ -3,11 +3,12 @@
 Things to know
     Standalone code has its seed compiled in; a line of ours in its main program reads it from the environment instead,
     so that one compilation serves all seeds. The time of the loop is what Brian2 itself reports for the last ``run``.
-    ``(unless refractory)`` freezes the equation only: a jump of V from a synapse still lands. Brunel's neurons lose
-    such input, so V is set back every step while a neuron is refractory. A neuron integrates again in the step in which
-    its refractory time ends; one step longer holds V for t_ref as the other simulators do.
+    A neuron integrates again in the step in which its refractory time ends, one step earlier than in the others.
+    Threshold comes before synapses in a step: a jump of V counts, decayed, in the next one. The constants below make up
+    for both, so that all simulators compute the same map from step to step.
 """
 import gc
+import math
 import os
 import shutil
 import tempfile
@@ -28,7 +29,7 @@ def cuba(p, dt):
     equations = """dv/dt = (g_exc + g_inh - (v - E_L)) / tau_m : volt (unless refractory)
                    dg_exc/dt = -g_exc / tau_exc : volt
                    dg_inh/dt = -g_inh / tau_inh : volt"""
-    neurons = _neurons(p, dt, equations, names, threshold="v > V_th", method="exact")
+    neurons = _neurons(p, equations, names, threshold="v > V_th", refractory=(p.t_ref + dt) * b2.ms, method="exact")
     return neurons, [], "g_exc += w_exc", "g_inh += w_inh"
 
 
@@ -40,28 +41,29 @@ def coba(p, dt):
     equations = """dv/dt = (g_exc * (E_exc - v) + g_inh * (E_inh - v) - (v - E_L)) / tau_m : volt (unless refractory)
                    dg_exc/dt = -g_exc / tau_exc : 1
                    dg_inh/dt = -g_inh / tau_inh : 1"""
-    neurons = _neurons(p, dt, equations, names, threshold="v > V_th", method="exponential_euler")
+    neurons = _neurons(p, equations, names, threshold="v > V_th", refractory=(p.t_ref + dt) * b2.ms,
+                       method="exponential_euler")
     for variable, (mean, spread) in (("g_exc", p.g_exc_start), ("g_inh", p.g_inh_start)):
         setattr(neurons, variable, f"clip({mean / p.g_L} + {spread / p.g_L} * randn(), 0, 1000)")
     return neurons, [], "g_exc += w_exc", "g_inh += w_inh"
 
 
 def brunel(p, dt):
-    names = dict(tau_m=p.tau_m * b2.ms, V_th=p.V_th * b2.mV, V_reset=p.V_reset * b2.mV, E_L=p.E_L * b2.mV,
-                 w_exc=p.w_exc * b2.mV, w_inh=p.w_inh * b2.mV)
-    neurons = _neurons(p, dt, "dv/dt = (E_L - v) / tau_m : volt (unless refractory)", names,
-                       threshold="v >= V_th", method="exact")
-    neurons.run_regularly("v = v * int(not_refractory) + V_reset * (1 - int(not_refractory))", when="end")
-    drive = b2.PoissonInput(neurons, "v", N=p.k_exc, rate=p.rate / p.k_exc * b2.Hz, weight=p.w_exc * b2.mV)
+    # Jumps, and V after a spike, decay for a step that the other simulators do not have: start one decay higher.
+    ahead = math.exp(dt / p.tau_m)
+    names = dict(tau_m=p.tau_m * b2.ms, V_th=p.V_th * b2.mV, V_reset=(p.E_L + (p.V_reset - p.E_L) * ahead) * b2.mV,
+                 E_L=p.E_L * b2.mV, w_exc=p.w_exc * ahead * b2.mV, w_inh=p.w_inh * ahead * b2.mV)
+    neurons = _neurons(p, "dv/dt = (E_L - v) / tau_m : volt (unless refractory)", names, threshold="v >= V_th",
+                       refractory=p.t_ref * b2.ms, method="exact")
+    drive = b2.PoissonInput(neurons, "v", N=p.k_exc, rate=p.rate / p.k_exc * b2.Hz, weight=names["w_exc"])
     return neurons, [drive], "v_post += w_exc", "v_post += w_inh"
 
 
 MODELS = {"cuba": cuba, "coba": coba, "brunel": brunel}
 
 
-def _neurons(p, dt, equations, names, **how):
-    neurons = b2.NeuronGroup(p.n, equations, reset="v = V_reset", refractory=(p.t_ref + dt) * b2.ms, namespace=names,
-                             **how)
+def _neurons(p, equations, names, **how):
+    neurons = b2.NeuronGroup(p.n, equations, reset="v = V_reset", namespace=names, **how)
     low, high = p.v_start
     neurons.v = f"({low} + {high - low} * rand()) * mV"
     return neurons
@@ -72,7 +74,7 @@ def describe(options):
     p = options.physics
     b2.defaultclock.dt = options.dt * b2.ms
     neurons, objects, on_exc, on_inh = MODELS[options.model](p, options.dt)
-    # Brian2 delivers after the threshold test: a jump of V counts in the next step, as if its delay were a step longer.
+    # A jump of V counts one step after it landed, a jump of a current or conductance in the same step as elsewhere.
     delay = (p.delay - options.dt if options.model == "brunel" else p.delay) * b2.ms
     for sources, k, on_pre in ((neurons[:p.n_exc], p.k_exc, on_exc), (neurons[p.n_exc:], p.k_inh, on_inh)):
         synapses = b2.Synapses(sources, neurons, on_pre=on_pre, delay=delay, namespace=neurons.namespace)

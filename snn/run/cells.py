@@ -16,7 +16,7 @@ MAX_SKIP = 1024
 class PopulationCells:
     """Arrays of one population. ``spikes`` (depth, stride) and ``counts`` (depth, parts) hold the recent spikes."""
 
-    def __init__(self, plan, whole, parts, kept):
+    def __init__(self, plan, whole, parts, kept, saved=None):
         self.plan, self.parts, self.dtype, self.kept = plan, parts, np.dtype(whole.dtype), kept
         self.schedule = plan.model.schedule(whole.dt) if plan.replayed else None
         self.n, self.stride = plan.n, stride_of(max(plan.n, self._busiest()), np.dtype(whole.dtype).itemsize)
@@ -28,26 +28,25 @@ class PopulationCells:
         self.touched, self.elapsed = np.zeros(chunks, np.uint8), np.zeros(chunks, np.int64)
         self.busy = np.full(chunks, plan.quiet_steps or 0, np.int64)
         self.rows = aligned((0, self.stride), self.dtype)
-        self.code = None
+        self.code, self.skips = None, plan.quiet_steps is not None
         if not plan.replayed:
-            self._compile(whole)
+            self._compile(whole, saved)
 
     def _busiest(self):
         """Most spikes that a replaying population puts into one step."""
         return 0 if self.schedule is None else int(np.unique(self.schedule[0], return_counts=True)[1].max(initial=0))
 
-    @property
-    def skips(self):
-        return self.plan.quiet_steps is not None
-
     # -- a computed population
-    def _compile(self, whole):
+    def _compile(self, whole, saved):
         p = self.plan
         self.sources = inputs.sources(p, whole)
         arriving = inputs.nodes(p, self.sources)
-        lengths = torch.arange(1, MAX_SKIP + 1, dtype=torch.float64)[:, None] * whole.dt if self.skips else whole.dt
-        states = [k for k in self.kept if not k.startswith("x.")]
-        self.traced = trace(p.model, p.n, lengths, arriving, keep=states, initial=p.initial)
+        self.traced = self._trace(whole, arriving, p.initial)
+        revived = self._revived(saved)
+        if revived:
+            # Saved under other drives: such a state still moves, so that nothing here is at rest for good.
+            self.skips = False
+            self.traced = self._trace(whole, arriving, {**p.initial, **revived})
         probes = {k: self._arriving(k[2:], arriving) for k in self.kept if k.startswith("x.")}
         self.code = ir.update_kernel(self.traced, whole.dtype, n_ports=len(p.ports), skips=self.skips, probes=probes)
         self.rows = aligned((max(1, len(self.code.rows)), self.stride), self.dtype)
@@ -56,6 +55,17 @@ class PopulationCells:
         self.lanes = aligned((max(1, len(self.code.lanes)), self.stride), self.dtype)
         for r, node in enumerate(self.code.lanes):
             self.lanes[r, : self.n] = node.value.expand(self.n).numpy()
+
+    def _trace(self, whole, arriving, initial):
+        lengths = torch.arange(1, MAX_SKIP + 1, dtype=torch.float64)[:, None] * whole.dt if self.skips else whole.dt
+        states = [k for k in self.kept if not k.startswith("x.")]
+        return trace(self.plan.model, self.n, lengths, arriving, keep=states, initial=initial)
+
+    def _revived(self, saved):
+        """{state: saved values} of the states that would be constants, were they not saved away from rest."""
+        values = {} if saved is None else saved.values
+        at_rest = {k: rest.numpy().astype(self.dtype) for k, rest in self.traced.constant.items() if k in values}
+        return {k: values[k] for k, rest in at_rest.items() if not (values[k] == rest).all()}
 
     def _arriving(self, port, arriving):
         graph = self.traced.graph

@@ -83,7 +83,8 @@ class EventSession(Session):
         self.sync[loops.SyncWords.PARTS] = threads
         self.sync[loops.SyncWords.YIELD] = _yield_address()
         kept = _kept_states(plan, channels)
-        self.cells = [PopulationCells(p, plan, threads, kept[p.name]) for p in plan.populations]
+        saved = {} if state is None else state.populations
+        self.cells = [PopulationCells(p, plan, threads, kept[p.name], saved.get(p.name)) for p in plan.populations]
         if state is not None:
             for cells in self.cells:
                 cells.restore(state.populations[cells.plan.name], self.step, plan.dt)

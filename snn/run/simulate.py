@@ -40,7 +40,8 @@ def simulate(
         seed      of connections, initial values and noise
         record    list of RecordSpikes, RecordState, RecordWeights; default: the spikes of all populations
         to        file that the recording is streamed to (native HDF5 archive); default: memory
-        state     a RunState to go on from (``result.state`` or ``snn.load``)
+        state     a RunState to go on from (``result.state`` or ``snn.load``); the run goes on with the parameters,
+                  weights and drives that the network has now
         progress  True/False to force or forbid the progress bar; default: when stderr is a terminal
     Returns: :class:`snn.Result`. Ctrl-C ends the run after the current block; the Result holds what was recorded and
     ``meta["interrupted"]`` is True (a second Ctrl-C raises KeyboardInterrupt).
