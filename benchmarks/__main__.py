@@ -19,7 +19,8 @@ def main(argv=None):
     parts = parser.add_subparsers(dest="part", required=True)
     for name, (module, summary) in PARTS.items():
         sub = parts.add_parser(name, help=summary, description=summary)
-        importlib.import_module(module).add_arguments(sub)
+        if name in argv[:1]:                     # the others need not be imported
+            importlib.import_module(module).add_arguments(sub)
     options = parser.parse_args(argv)
     try:
         return importlib.import_module(PARTS[options.part][0]).main(options)

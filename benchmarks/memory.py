@@ -25,8 +25,7 @@ def add_arguments(parser):
 
 def main(options):
     rows = [measured(int(synapses), per_synapse) for synapses in options.synapses for per_synapse in (False, True)]
-    emit(rows, COLUMNS, as_json=options.json, save=options.save)
-    return int(any("failed" in row for row in rows))
+    return emit(rows, COLUMNS, as_json=options.json, save=options.save)
 
 
 def measured(synapses, per_synapse):

@@ -54,6 +54,15 @@ def network(model, n):
     return MODELS[model](PHYSICS[model](n))
 
 
+def with_idle_copies(net, copies):
+    """``net`` with all its projections ``copies`` times more, with weight 0: more synaptic events, the same spikes."""
+    for projection in list(net.projections.values()):
+        for k in range(copies):
+            net.connect(projection.pre, projection.post, projection.rule, port=projection.port, weight=0.0,
+                        delay=projection.delay, name=f"{projection.name}_idle_{k}")
+    return net
+
+
 def _balanced(name, model, p, start, *inputs):
     """One population, its excitatory and its inhibitory part connected to all; ``inputs`` are (port, weight) of
     either.

@@ -8,18 +8,49 @@ import sys
 REASONS = ("red", "failed", "skipped")
 
 
-def emit(rows, columns, *, as_json=False, save=None, file=None):
-    """Print ``rows`` (dicts) to ``file`` (standard output), one JSON object per line or as a table of ``columns``."""
-    file = file or sys.stdout
-    if save:
-        with open(save, "a") as saved:
-            for row in [machine(), *rows]:
-                saved.write(json.dumps(row) + "\n")
-    if as_json:
+class Report:
+    """Takes rows (dicts) as they are measured, so that a long sitting that is cut off keeps what it had.
+
+    ``as_json``: one object per row at once, else a table of ``columns`` at the end; ``save``: a file that the
+    description of the machine and every row are appended to at once.
+    """
+
+    def __init__(self, columns, *, as_json=False, save=None, file=None):
+        self.columns, self.as_json, self.file, self.rows = columns, as_json, file or sys.stdout, []
+        self.saved = open(save, "a") if save else None
+        self._save(machine())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        if not self.as_json and self.rows:
+            print(table(self.rows, self.columns), file=self.file)
+        if self.saved:
+            self.saved.close()
+
+    def add(self, rows):
         for row in rows:
-            print(json.dumps(row), file=file, flush=True)
-    else:
-        print(table(rows, columns), file=file)
+            self.rows.append(row)
+            self._save(row)
+            if self.as_json:
+                print(json.dumps(row), file=self.file, flush=True)
+
+    def _save(self, row):
+        if self.saved:
+            print(json.dumps(row), file=self.saved, flush=True)
+
+    @property
+    def status(self):
+        """Exit status: 1 where something was red or failed."""
+        return int(any("red" in row or "failed" in row for row in self.rows))
+
+
+def emit(rows, columns, **how):
+    """Rows that are all there already, through a :class:`Report`; returns the exit status."""
+    with Report(columns, **how) as report:
+        report.add(rows)
+    return report.status
 
 
 def table(rows, columns):

@@ -6,7 +6,7 @@ Sources: CUBA and COBA are benchmarks 2 and 1 of Brette et al. (2007), J. Comput
 Abbott (2005), with a fixed in-degree of 64 + 16 so that the network can grow; Brunel is the network of N. Brunel
 (2000), J. Comput. Neurosci. 8:183, with g = 5, eta = 2 and the in-degree a tenth of the population.
 """
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 EXCITATORY_SHARE = 0.8
 
@@ -36,11 +36,6 @@ class Balanced:
     @property
     def n_synapses(self):
         return self.n * self.in_degree
-
-    def with_in_degree(self, k_exc, k_inh):
-        """The same network with other in-degrees and weights scaled so that the mean input stays the same."""
-        return replace(self, k_exc=k_exc, k_inh=k_inh,
-                       w_exc=self.w_exc * self.k_exc / k_exc, w_inh=self.w_inh * self.k_inh / k_inh)
 
 
 @dataclass(frozen=True)

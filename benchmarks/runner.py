@@ -96,8 +96,8 @@ def command(side, job, folder):
         words += [f"--{name}", str(value)]
     if side.simulator.variant:
         words += ["--variant", side.simulator.variant]
-    if job.get("in_degree"):
-        words += ["--in-degree", *map(str, job["in_degree"])]
+    if job.get("idle_copies"):
+        words += ["--idle-copies", str(job["idle_copies"])]
     return words
 
 

@@ -11,7 +11,7 @@ import sys
 
 from benchmarks import equality
 from benchmarks.environments import missing, peers_dir
-from benchmarks.output import emit
+from benchmarks.output import Report
 from benchmarks.physics import PHYSICS
 from benchmarks.registry import MODELS, OURS, PEERS, Side, chosen_peers
 from benchmarks.runner import Sitting, Worker
@@ -40,15 +40,16 @@ def main(options):
     """Returns 0, or 1 where something was red or failed."""
     if options.repeat < 3:
         raise ValueError(f"simulation.repeat: {options.repeat} runs have no spread to speak of. Use at least 3.")
-    rows = []
-    for model in [options.only] if options.only else MODELS:
-        if (red := reference_check(model, options.threads)) is not None:
-            rows.append({"peer": OURS.name, "model": model, "red": f"spikes differ from the reference: {red}"})
-            continue
-        for n in [options.n] if options.n else MODELS[model].sizes:
-            rows += measure(model, n, options)
-    emit(rows, COLUMNS, as_json=options.json, save=options.save)
-    return int(any("red" in row or "failed" in row for row in rows))
+    chosen_peers(options.peers)
+    with Report(COLUMNS, as_json=options.json, save=options.save) as report:
+        for model in [options.only] if options.only else MODELS:
+            if (red := reference_check(model, options.threads)) is not None:
+                red = f"spikes differ from the reference: {red}"
+                report.add([{"peer": OURS.name, "model": model, "red": red}])
+                continue
+            for n in [options.n] if options.n else MODELS[model].sizes:
+                report.add(measure(model, n, options))
+    return report.status
 
 
 def reference_check(model, threads):
@@ -126,7 +127,12 @@ def row_of(side, sitting, red, job, threads):
             "runs": len(runs), "silent_runs": sitting.silent[side], "n_synapses": physics.n_synapses,
             "duration_ms": duration, "warm_ms": job["warm"], "dt_ms": job["dt"],
             "threads_used": runs[0].get("threads_used", threads),
-            "other_cpu": max((run["other_cpu"] for run in runs if run["other_cpu"] is not None), default=None)}
+            "other_cpu": median_or_none([run["other_cpu"] for run in runs])}
+
+
+def median_or_none(values):
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
 
 
 def with_ratios(rows):

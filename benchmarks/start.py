@@ -33,8 +33,7 @@ def main(options):
                         cache=lambda k: os.path.join(folder, str(k))))
         rows.append(row("first simulation, warm cache", ["-c", SIMULATION], repeat,
                         cache=lambda k: os.path.join(folder, "0")))
-    emit(rows, COLUMNS, as_json=options.json, save=options.save)
-    return 0
+    return emit(rows, COLUMNS, as_json=options.json, save=options.save)
 
 
 def row(what, words, repeat, *, cache=None):

@@ -86,7 +86,7 @@ def varying(traced):
 
 
 def test_constants_are_folded():
-    traced = trace(model(lambda self, s, dt: s.v * torch.exp(-dt / self.tau) + 0.0), 3, DT)
+    traced = trace(model(lambda self, s, dt: s.v * torch.exp(-dt / self.tau) + 0.0), 3, DT, initial={"v": 1.0})
     assert sorted(varying(traced)) == ["mul", "state"]
     decay = next(n for n in traced.graph.nodes if n.op == "exp").value
     assert decay.item() == exact.exp(torch.tensor(-DT / 10.0, dtype=torch.float64)).item()
@@ -123,11 +123,21 @@ def test_literals_of_different_kind_are_not_confused():
 
 def test_dead_states_are_left_out():
     """Without a current the state ``i`` of a LIF neuron stays 0 and disappears, unless somebody looks at it."""
-    assert trace(LIF(), 3, DT).live == ("v", "ref")
-    assert set(trace(LIF(), 3, DT).constant) == {"i"}
-    assert trace(LIF(), 3, DT, keep=["i"]).live == ("v", "ref", "i")
+    hit = {"delta": lambda g: g.leaf("port", (0,))}
+    assert trace(LIF(), 3, DT, hit).live == ("v", "ref")
+    assert set(trace(LIF(), 3, DT, hit).constant) == {"i"}
+    assert trace(LIF(), 3, DT, hit, keep=["i"]).live == ("v", "ref", "i")
     assert trace(LIF(), 3, DT, {"current": lambda g: g.node(100.0)}).live == ("v", "ref", "i")
     assert trace(LIF(), 3, DT, initial={"i": 5.0}).live == ("v", "ref", "i")
+
+
+def test_a_neuron_that_nothing_reaches_has_no_state_left():
+    assert trace(LIF(), 3, DT).live == ()
+    assert set(trace(LIF(E_L=-50.0), 3, DT).live) >= {"v", "ref"}, "it fires by itself"
+
+
+def test_a_port_that_nothing_reaches_leaves_no_current():
+    assert trace(CubaLIF(), 3, DT, {"exc": lambda g: g.leaf("port", (0,))}).live == ("v", "ref", "i_exc")
 
 
 def test_unused_currents_are_left_out():

@@ -85,8 +85,7 @@ def arguments(argv=None):
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", choices=sorted(PHYSICS), required=True)
     parser.add_argument("--n", type=int, required=True, help="neurons")
-    parser.add_argument("--in-degree", type=int, nargs=2, metavar=("EXC", "INH"),
-                        help="other in-degrees, weights scaled")
+    parser.add_argument("--idle-copies", type=int, default=0, help="ours only: copies of all synapses with weight 0")
     parser.add_argument("--duration", type=float, default=1000.0, help="timed model time, ms")
     parser.add_argument("--warm", type=float, default=100.0, help="untimed model time before, ms")
     parser.add_argument("--dt", type=float, default=0.1, help="ms")
@@ -95,8 +94,6 @@ def arguments(argv=None):
     parser.add_argument("--variant", default="", help="a peer's second way of running")
     options = parser.parse_args(argv)
     options.physics = PHYSICS[options.model](options.n)
-    if options.in_degree:
-        options.physics = options.physics.with_in_degree(*options.in_degree)
     return options
 
 

@@ -28,12 +28,12 @@ def version():
 def make_run(options):
     """``run(seed)``: describe, warm up, and go on from the state reached."""
     import snn
-    from benchmarks.networks import MODELS, POPULATION
+    from benchmarks.networks import MODELS, POPULATION, with_idle_copies
     engine = snn.EventDriven(threads=options.threads or None, dtype=options.precision)
     first = []
 
     def run(seed):
-        net = MODELS[options.model](options.physics)
+        net = with_idle_copies(MODELS[options.model](options.physics), options.idle_copies)
         how = dict(dt=options.dt, seed=seed, engine=engine, progress=False)
         warm = snn.simulate(net, options.warm, record=[], **how)
         first.append(warm.meta["wall_s"]["prepare"])
