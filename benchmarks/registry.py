@@ -50,11 +50,12 @@ PEERS = {peer.name: peer for peer in (
 )}
 
 ENVIRONMENTS = {
-    "nest": ("nest-simulator==3.10.0",),
-    "brian2": ("brian2==2.9.0", "cython==3.3.1", "setuptools==65.5.0"),
-    "brainpy": ("brainpy==2.8.2", "brainevent==0.2.1", "jax==0.10.2", "numba==0.68.1"),
+    "nest": ("nest-simulator==3.10.0", "numpy==2.4.6"),
+    "brian2": ("brian2==2.9.0", "numpy==2.3.5", "cython==3.3.1", "setuptools==65.5.0"),
+    "brainpy": ("brainpy==2.8.2", "brainevent==0.2.1", "jax==0.10.2", "numba==0.68.1", "numpy==2.4.6"),
 }
-"""Environment -> what pip installs into it. BrainPy's event-driven operators are dense on the CPU without numba."""
+"""Environment -> what pip installs into it. Brian2 2.9 fails with numpy 2.4; BrainPy's event-driven operators are dense
+work on the CPU without numba."""
 
 
 @dataclass(frozen=True)
