@@ -5,6 +5,7 @@ import sys
 
 PARTS = {
     "simulation": ("benchmarks.simulation", "networks of the field beside NEST, Brian2 and BrainPy"),
+    "threads": ("benchmarks.threads", "our engine with one thread, two, and as many as it picks"),
     "handwritten": ("benchmarks.handwritten", "our kernels beside hand-written numba ones"),
     "limits": ("benchmarks.limits", "cost per synaptic event and neuron update beside the limits of the machine"),
     "start": ("benchmarks.start", "import, command line and first simulation in a new process"),
