@@ -65,6 +65,8 @@ class Worker:
             code = self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             return "no answer in time"
+        if code < 0:
+            return f"killed by signal {-code}"
         self._errors.seek(0)
         lines = [line.strip() for line in self._errors if line.strip()]
         return lines[-1] if lines else f"ended with {code}"
