@@ -172,14 +172,17 @@ class Neuron:
     __hash__ = object.__hash__
 
 
-def step(model, s, x, dt, fire):
-    """One time step, the only order there is. Returns the new state and what ``fire`` made of the margin (or None)."""
+def step(model, s, x, dt, fire, through=None):
+    """One time step, the only order there is. Returns the new state and what ``fire`` made of the margin (or None).
+
+    ``through``: what the reset sees of the spike, where that is not the spike itself (training: its detached copy).
+    """
     s = model.receive(model.flow(s, dt), x)
     margin = model.margin(s)
     if margin is None:
         return s, None
     z = fire(margin)
-    return model.reset(s, z), z
+    return model.reset(s, z if through is None else through(z)), z
 
 
 def heaviside(margin):
