@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch.autograd.function import once_differentiable
 
-from snn.train import parallel
+from snn.train import parallel, pool
 from snn.train.kernel import STRIP
 
 SMALL = 16384
@@ -66,12 +66,18 @@ class Call:
 
     def empty(self):
         """A time course in the layout of the call."""
-        return torch.empty_strided(self.shape, self.stride, dtype=self.owner.dtype)
+        return pool.empty(self.shape, self.owner.dtype, self.stride)
 
     def row(self, value=None):
         """An array [B, ...] in the layout of one step: a copy of ``value``, or zeros."""
-        new = torch.empty_strided(self.shape[1:], self.stride[1:], dtype=self.owner.dtype)
+        new = pool.empty(self.shape[1:], self.owner.dtype, self.stride[1:])
         return new.zero_() if value is None else new.copy_(value)
+
+    def kept(self, pair):
+        """Arrays for what the backward pass reads."""
+        size = self.steps, self.columns
+        return {("kept", n.index): pool.empty(size, torch.uint8 if n.is_boolean else self.owner.dtype)
+                for n in pair.kept}
 
     def course(self, g):
         """A gradient in the layout of the call; one that is the same at every step, or zero, stays one row."""
@@ -98,8 +104,7 @@ class Fused(torch.autograd.Function):
         call = Call(owner, pair.forward, ports[0].shape, ports[0].stride(), values)
         outputs = {("out", o): call.empty() for o in owner.outputs}
         after = {("state", k): call.row(s) for k, s in zip(owner.step.moving, states, strict=True)}
-        kept = {("kept", n.index): torch.empty(call.steps, call.columns, dtype=torch.uint8 if n.is_boolean else owner.dtype)
-                for n in pair.kept}
+        kept = call.kept(pair)
         call.run({**{("port", p): x for p, x in zip(owner.ports, ports, strict=True)}, **outputs, **kept}, after)
         if needed is not None:
             ctx.set_materialize_grads(False)
@@ -120,13 +125,13 @@ class Fused(torch.autograd.Function):
         held = {("state", k): call.row(g) for k, g in zip(owner.step.moving, grads[n_outputs:], strict=True)}
         sums = {key: call.row() for key in pair.backward.kernel.held if key[0] == "value"}
         call.run({**courses, **ports}, {**held, **sums})
-        values = [_total(sums.get(("value", n.index)), v)
+        values = [total_over_batch(sums.get(("value", n.index)), v)
                   for n, v in zip(owner.frontier, saved[:n_values], strict=True)]
         states = [held["state", k] if k in owner.step.read else None for k in owner.step.moving]
         return None, *values, *states, *(ports.get(("port", p)) for p in owner.ports)
 
 
-def _total(columns, value):
+def total_over_batch(columns, value):
     """Sum of the gradients of a learned constant over the batch, and over neurons where it is one number."""
     if columns is None:
         return None

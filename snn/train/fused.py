@@ -20,6 +20,7 @@ from snn.errors import ModelError
 from snn.run import native
 from snn.train import cut, kernel, unrolled
 from snn.train.calls import Fused, dense
+from snn.train.recurrent_kernel import recurrent_kernel
 from snn.train.surrogate import known
 
 
@@ -75,7 +76,7 @@ class Runner:
                 raise NotFused(f"{type(model).__name__} has no output {unknown or 'z'}")
             self.frontier = unrolled.frontier(self.step, outputs)
             self.fixed = self._tensors(model)
-            self.pair = functools.cache(self._pair)
+            self.pair, self.recurrent = functools.cache(self._pair), functools.cache(self._recurrent)
             self.pair(None)
         except ModelError as error:
             raise NotFused(str(error)) from error
@@ -113,16 +114,26 @@ class Runner:
             return unrolled.values_of(nodes, self.fixed, self.dtype)
 
     def __call__(self, inputs, state, fields):
-        values = unrolled.values_of(self.frontier, {**self.fixed, **fields}, self.dtype)
+        values, before = self.prepare(state, fields)
         x = [dense(inputs[p].to(self.dtype), self.n > 1) for p in self.ports]
         if any(one.stride() != x[0].stride() for one in x):
             x = [one.contiguous() for one in x]
-        self._check_state(state)
-        before = [getattr(state, k).to(self.dtype) for k in self.step.moving]
         out = Fused.apply(self, *values, *before, *x)
         k = len(self.outputs)
         after = dict(zip(self.step.moving, out[k:], strict=True))
         return dict(zip(self.outputs, out, strict=False)), state._replace(**after)
+
+    def prepare(self, state, fields):
+        """Values of the learned constants and the states that move, as tensors of the dtype."""
+        self._check_state(state)
+        values = unrolled.values_of(self.frontier, {**self.fixed, **fields}, self.dtype)
+        return values, [getattr(state, k).to(self.dtype) for k in self.step.moving]
+
+    def _recurrent(self, needed):
+        """As :meth:`pair`, for a layer that hears its own spikes."""
+        pair = self.pair(needed)
+        return Pair(self._compile(recurrent_kernel(self.step, self.outputs, pair.kept, self._name)), pair.backward,
+                    pair.kept)
 
     def _check_state(self, state):
         """States that no step changes, or whose range the kernel relies on, must be as at rest."""
@@ -132,7 +143,7 @@ class Runner:
                 raise NotFused(f"the given state {name!r} is not the one at rest, which the compiled loop relies on")
         for name in self.step.moving:
             low, high = self.step.graph.assumed[name]
-            given = getattr(state, name)
-            if (low > -np.inf or high < np.inf) and given.numel() and not low <= float(given.min()) <= float(
-                    given.max()) <= high:
+            given = getattr(state, name).detach()
+            bounded = (low > -np.inf or high < np.inf) and given.numel()
+            if bounded and not (low <= float(given.min()) and float(given.max()) <= high):
                 raise NotFused(f"the given state {name!r} lies outside the range that the compiled loop relies on")

@@ -48,11 +48,11 @@ HEAD = 6
 
 def forward_kernel(found, outputs, kept, dtype):
     """Loads the ports; stores the outputs and the nodes ``kept``; holds the states that move."""
-    loads = {("port", p): _leaf(found, "port", p) for p in found.ports}
+    loads = {("port", p): leaf(found, "port", p) for p in found.ports}
     stores = {("out", name): found.node(name) for name in outputs}
     stores |= {("kept", n.index): n for n in kept}
-    held = {("state", k): (_leaf(found, "state", k), found.after[k]) for k in found.moving}
-    return _Steps("forward", dtype, loads, stores, held, backwards=False).build()
+    held = {("state", k): (leaf(found, "state", k), found.after[k]) for k in found.moving}
+    return Steps("forward", dtype, loads, stores, held, backwards=False).build()
 
 
 def backward_kernel(found, back, outputs, kept, dtype):
@@ -65,7 +65,7 @@ def backward_kernel(found, back, outputs, kept, dtype):
     for index, n in back.values.items():
         total = graph.leaf("sum", (index,))
         held["value", index] = (total, graph.apply("add", total, n))
-    return _Steps("backward", dtype, loads, stores, held, backwards=True).build()
+    return Steps("backward", dtype, loads, stores, held, backwards=True).build()
 
 
 def needed_values(back, forward_nodes):
@@ -83,11 +83,12 @@ def needed_values(back, forward_nodes):
     return list(found.values())
 
 
-def _leaf(found, op, name):
+def leaf(found, op, name):
+    """The leaf of a state or a port in the graph of a step."""
     return found.graph.leaf(op, (name,))
 
 
-class _Steps:
+class Steps:
     """Builds one kernel; see the module."""
 
     def __init__(self, name, dtype, loads, stores, held, *, backwards):
@@ -117,13 +118,22 @@ class _Steps:
         for key in self.held:
             self.arrays[key] = k.word(at)
             at += 1
-        per_row = self.b.sdiv(self.b.add(self.width, k.i64(STRIP - 1)), k.i64(STRIP))
-        total = self.b.mul(self.rows, per_row)
+        self._further_words(at)
+        self.per_row = self._strips_per_row()
+        total = self.b.mul(self.rows, self.per_row)
         first, last = (self._share(total, p) for p in (k.part, self.b.add(k.part, k.i64(1))))
-        self.per_row = per_row
         k.loop(first, last, 1, self._strip)
         text, name = k.done()
         return Kernel(text, name, tuple(self.loads), tuple(self.stores), tuple(self.held), self.uniforms, self.lanes)
+
+    def _further_words(self, at):
+        """A subclass reads its own words, from number ``at`` on."""
+
+    def _before_neurons(self, t):
+        """A subclass does here what comes before the neurons of a row in step ``t``."""
+
+    def _strips_per_row(self):
+        return self.b.sdiv(self.b.add(self.width, self.k.i64(STRIP - 1)), self.k.i64(STRIP))
 
     def _share(self, total, part):
         return self.b.sdiv(self.b.mul(total, part), self.parts)
@@ -135,9 +145,12 @@ class _Steps:
     def _strip(self, strip, _):
         b, k = self.b, self.k
         row = b.sdiv(strip, self.per_row)
-        start = b.mul(b.srem(strip, self.per_row), k.i64(STRIP))
-        stop = b.add(start, k.i64(STRIP))
+        length = b.sdiv(b.add(self.width, b.sub(self.per_row, k.i64(1))), self.per_row)
+        length = b.and_(b.add(length, k.i64(self.v.lanes - 1)), k.i64(-self.v.lanes))
+        start = b.mul(b.srem(strip, self.per_row), length)
+        stop = b.add(start, length)
         stop = b.select(b.icmp_signed("<", stop, self.width), stop, self.width)
+        start = b.select(b.icmp_signed("<", start, stop), start, stop)
         self.row_start = b.mul(row, self.width)
         whole = b.sub(stop, b.srem(b.sub(stop, start), k.i64(self.v.lanes)))
         k.loop(k.i64(0), self.steps, 1, lambda t, _: self._time(t, start, whole, stop))
@@ -148,6 +161,7 @@ class _Steps:
         if self.backwards:
             t = b.sub(b.add(k.step, b.sub(self.steps, k.i64(1))), b.sub(t, k.step))
         self.at = {key: b.add(base, b.mul(t, stride)) for key, (base, stride) in self.courses.items()}
+        self._before_neurons(t)
         k.loop(start, whole, self.v.lanes, lambda i, _: self._neurons(i, None))
         with b.if_then(b.icmp_signed("<", whole, stop)):
             self._neurons(whole, self._mask(b.sub(stop, whole)))
