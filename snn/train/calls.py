@@ -12,8 +12,8 @@ SMALL = 16384
 
 
 def dense(x, per_neuron):
-    """``x`` [T, B, ...] with its steps one behind the other in memory: itself where it is contiguous, or channels-last and no
-    constant differs between neurons (``per_neuron``); else a contiguous copy."""
+    """``x`` [T, B, ...] with its steps one behind the other in memory: itself where it is contiguous, or channels-last
+    and no constant differs between neurons (``per_neuron``); else a contiguous copy."""
     if x.is_contiguous() or (x.ndim == 5 and not per_neuron and x.permute(0, 1, 3, 4, 2).is_contiguous()):
         return x
     return x.contiguous()
@@ -118,12 +118,14 @@ class Fused(torch.autograd.Function):
     def backward(ctx, *grads):
         owner, pair, saved = ctx.owner, ctx.pair, ctx.saved_tensors
         n_values, n_outputs = len(owner.frontier), len(owner.outputs)
-        call = Call(owner, pair.backward, *ctx.layout, saved[:n_values])
+        states = dict(zip(owner.step.moving, grads[n_outputs:], strict=True))
+        compiled = pair.backward(any(g is not None for k, g in states.items() if k not in owner.step.read))
+        call = Call(owner, compiled, *ctx.layout, saved[:n_values])
         ports = {("port", p): call.empty() for p in ctx.needed}
         courses = {("grad", o): call.course(g) for o, g in zip(owner.outputs, grads, strict=False)}
         courses |= {("kept", n.index): t for n, t in zip(pair.kept, saved[n_values:], strict=True)}
-        held = {("state", k): call.row(g) for k, g in zip(owner.step.moving, grads[n_outputs:], strict=True)}
-        sums = {key: call.row() for key in pair.backward.kernel.held if key[0] == "value"}
+        held = {("state", k): call.row(g) for k, g in states.items()}
+        sums = {key: call.row() for key in compiled.kernel.held if key[0] == "value"}
         call.run({**courses, **ports}, {**held, **sums})
         values = [total_over_batch(sums.get(("value", n.index)), v)
                   for n, v in zip(owner.frontier, saved[:n_values], strict=True)]

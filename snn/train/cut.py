@@ -1,9 +1,9 @@
 """Which values of a forward step to keep for its backward step: a minimum cut.
 
 What it is
-    The gradient of a step reads some of the step's values. Each can be kept, or computed again from others that are kept.
-    :func:`minimum_cut` finds the set that takes the fewest bytes per neuron and step, by the theorem of maximum flow
-    (Ford and Fulkerson 1956): the nodes of the step are pipes as wide as what keeping them costs, water enters
+    The gradient of a step reads some of the step's values. Each can be kept, or computed again from others that are
+    kept. :func:`minimum_cut` finds the set that takes the fewest bytes per neuron and step, by the theorem of maximum
+    flow (Ford and Fulkerson 1956): the nodes of the step are pipes as wide as what keeping them costs, water enters
     where nothing is known beforehand (states and inputs) and leaves at the values that are read.
 """
 

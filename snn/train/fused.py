@@ -1,10 +1,10 @@
 """Fused time loops: all steps of a layer, forward and backward, as one compiled call each.
 
 What it is
-    :class:`Runner` belongs to one layer and one dtype. It traces the model's text once (``snn.train.unrolled``), derives
-    the gradient, decides what to keep between the passes (``snn.train.cut``), and compiles both passes
-    (``snn.train.kernel``); compiled code is kept on disk, and values of parameters are no part of it. ``Runner.__call__``
-    is an ordinary differentiable function of inputs, initial state and learned parameters.
+    :class:`Runner` belongs to one layer and one dtype. It traces the model's text once (``snn.train.unrolled``),
+    derives the gradient, decides what to keep between the passes (``snn.train.cut``), and compiles both passes
+    (``snn.train.kernel``); compiled code is kept on disk, and values of parameters are no part of it.
+    ``Runner.__call__`` is an ordinary differentiable function of inputs, initial state and learned parameters.
 
 Errors: :class:`NotFused` with a sentence that says why this model cannot be compiled; the layer then runs eagerly.
 """
@@ -40,10 +40,13 @@ class Compiled:
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """Forward and backward of a layer for one choice of gradients that are needed; ``kept``: nodes kept in between."""
+    """Forward and backward of a layer for one choice of gradients that are needed; ``kept``: nodes kept in between.
+
+    ``backward(full)`` is compiled when it is asked for; ``full``: gradients come in for last states that no step reads.
+    """
 
     forward: Compiled
-    backward: Compiled
+    backward: object
     kept: tuple
 
 
@@ -93,11 +96,20 @@ class Runner:
         if needed is None:
             return Pair(self._compile(kernel.forward_kernel(self.step, self.outputs, (), self._name)), None, ())
         count = len(self.step.graph.nodes)
-        back = unrolled.backward_graph(self.step, self.outputs, self.surrogate.derivative, needed, self.frontier)
-        kept = tuple(cut.minimum_cut(kernel.needed_values(back, count), 4 if self.single else 8))
-        forward = kernel.forward_kernel(self.step, self.outputs, kept, self._name)
-        backward = kernel.backward_kernel(self.step, back, self.outputs, kept, self._name)
-        return Pair(self._compile(forward), self._compile(backward), kept)
+
+        def gradients(states):
+            return unrolled.backward_graph(self.step, self.outputs, self.surrogate.derivative, needed, self.frontier,
+                                           states)
+
+        values = kernel.needed_values(gradients(self.step.moving), count)
+        kept = tuple(cut.minimum_cut(values, 4 if self.single else 8))
+
+        @functools.cache
+        def backward(full):
+            back = gradients(self.step.moving if full else self.step.read)
+            return self._compile(kernel.backward_kernel(self.step, back, self.outputs, kept, self._name))
+
+        return Pair(self._compile(kernel.forward_kernel(self.step, self.outputs, kept, self._name)), backward, kept)
 
     @property
     def _name(self):

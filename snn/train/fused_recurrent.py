@@ -18,8 +18,8 @@ from snn.train.fused import NotFused
 def run(owner, x, state, z0, weight, fields):
     """Run ``x`` [T, B, N] from ``state`` and the last spikes ``z0`` [delay, B, N].
 
-    ``weight`` [N, N], one row per target; ``fields``: learned fields of the model. Returns ``({output: [T, B, N]}, State,
-    last spikes)``. Errors: NotFused where the model has several ports in use.
+    ``weight`` [N, N], one row per target; ``fields``: learned fields of the model. Returns ``({output: [T, B, N]},
+    State, last spikes)``. Errors: NotFused where the model has several ports in use.
     """
     if len(owner.ports) != 1 or "z" not in owner.outputs:
         raise NotFused("its layer receives through several ports")
@@ -68,21 +68,22 @@ class FusedRecurrent(torch.autograd.Function):
         owner, pair, (weight, spikes, *saved) = ctx.owner, ctx.pair, ctx.saved_tensors
         n_values, delay = len(owner.frontier), len(spikes) - ctx.shape[0]
         values, kept = saved[:n_values], saved[n_values:]
-        call = Call(owner, pair.backward, ctx.shape, spikes.stride(), values)
         found = dict(zip(owner.outputs, grads, strict=False))
+        states = dict(zip(owner.step.moving, grads[len(owner.outputs):-1], strict=True))
+        compiled = pair.backward(any(g is not None for k, g in states.items() if k not in owner.step.read))
+        call = Call(owner, compiled, ctx.shape, spikes.stride(), values)
         g_x, g_z = call.empty(), call.row()
         courses = {("grad", o): call.course(g) for o, g in found.items() if o != "z"}
         courses |= {("kept", n.index): t for n, t in zip(pair.kept, kept, strict=True)}
         courses |= {("grad", "z"): (g_z, 0), ("port", owner.ports[0]): g_x}
-        held = {("state", k): call.row(g)
-                for k, g in zip(owner.step.moving, grads[len(owner.outputs):-1], strict=True)}
-        sums = {key: call.row() for key in pair.backward.kernel.held if key[0] == "value"}
+        held = {("state", k): call.row(g) for k, g in states.items()}
+        sums = {key: call.row() for key in compiled.kernel.held if key[0] == "value"}
         call.head[2] = 1
         call.parts = call.head[3] = 1 if call.columns < SMALL else call.parts
         words = call.words(courses, {**held, **sums})
         for t in reversed(range(call.steps)):
             _spike_gradient(g_z, t, found["z"], grads[-1], g_x, weight, delay)
-            parallel.run(pair.backward.address, words, parts=call.parts, step=t)
+            parallel.run(compiled.address, words, parts=call.parts, step=t)
         return None, *_weights(ctx, weight, spikes, g_x, grads[-1]), g_x, *(
             total_over_batch(sums.get(("value", n.index)), v) for n, v in zip(owner.frontier, values, strict=True)), *(
             held["state", k] if k in owner.step.read else None for k in owner.step.moving)

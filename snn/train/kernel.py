@@ -2,14 +2,14 @@
 
 What it is
     A layer is ``rows`` times ``width`` neurons (batch times neurons; or one row where no constant differs between
-    neurons). A kernel takes the neurons in strips: for each strip it runs over all time steps, so that the state of the
-    strip stays in the first-level cache, while inputs and outputs ``[T, rows, width]`` stream by. The backward kernel runs
-    from the last step to the first; the few values that it needs from the forward pass (``snn.train.cut``) were kept, the
-    rest is computed again.
+    neurons). A kernel takes the neurons in strips: for each strip it runs over all time steps, so that the state of
+    the strip stays in the first-level cache, while inputs and outputs ``[T, rows, width]`` stream by. The backward
+    kernel runs from the last step to the first; the few values that it needs from the forward pass
+    (``snn.train.cut``) were kept, the rest is computed again.
 
 Arithmetic
-    Forward: plain IEEE operations in the order of the text, also in single precision, so that spikes equal those of eager
-    torch. Backward: multiplication and addition may be contracted.
+    Forward: plain IEEE operations in the order of the text, also in single precision, so that spikes equal those of
+    eager torch. Backward: multiplication and addition may be contracted.
 
 Arrays: every array of a time course has an address and a stride in bytes per step (0: the same values at every step).
 """
@@ -56,8 +56,8 @@ def forward_kernel(found, outputs, kept, dtype):
 
 
 def backward_kernel(found, back, outputs, kept, dtype):
-    """Loads what was kept and the gradients of the outputs; stores those of the ports; holds those of states and learned
-    values."""
+    """Loads what was kept and the gradients of the outputs; stores those of the ports; holds those of states and
+    learned values."""
     graph = found.graph
     loads = {("kept", n.index): n for n in kept} | {("grad", o): graph.leaf("grad", ("out", o)) for o in outputs}
     stores = {("port", p): n for p, n in back.ports.items()}

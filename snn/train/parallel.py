@@ -1,10 +1,10 @@
 """Run a compiled kernel on all cores from Python, in torch's own pool of threads.
 
 What it is
-    A kernel is ``void kernel(int64 *words, int64 step, int64 part)``, as in ``snn.run.block``. :func:`run` calls it once
-    for every part. The parts are divided among the threads of the OpenMP library that torch has loaded, because a second
-    pool would fight with torch's waiting threads for the cores. Where that library has no ``GOMP_parallel`` (or there
-    is one part), the parts run one after another in the calling thread.
+    A kernel is ``void kernel(int64 *words, int64 step, int64 part)``, as in ``snn.run.block``. :func:`run` calls it
+    once for every part. The parts are divided among the threads of the OpenMP library that torch has loaded, because a
+    second pool would fight with torch's waiting threads for the cores. Where that library has no ``GOMP_parallel`` (or
+    there is one part), the parts run one after another in the calling thread.
 
     The number of parts is ``torch.get_num_threads()`` unless given. What a part may write is the kernel's affair; a
     kernel's result must not depend on the number of parts.
@@ -44,8 +44,8 @@ def run(address, arguments, *, parts=None, step=0):
 
 @functools.cache
 def _parallel():
-    """``(GOMP_parallel, address of omp_get_thread_num, address of omp_get_num_threads)`` of the loaded OpenMP library, or
-    None."""
+    """``(GOMP_parallel, address of omp_get_thread_num, address of omp_get_num_threads)`` of the loaded OpenMP library,
+    or None."""
     try:
         library = ctypes.CDLL(None)
         begin = library.GOMP_parallel

@@ -1,10 +1,10 @@
 """Large work arrays that are used again instead of being given back to the system.
 
 What it is
-    A fresh array of some megabytes costs more than what is computed in it: the system hands out its pages one by one, filled
-    with zeros, at first touch, and gets them back when it is freed. :func:`empty` is ``torch.empty`` for such arrays: when
-    the last tensor on one dies, its memory waits here for the next array of the same size. A training step asks for the
-    same sizes again and again.
+    A fresh array of some megabytes costs more than what is computed in it: the system hands out its pages one by one,
+    filled with zeros, at first touch, and gets them back when it is freed. :func:`empty` is ``torch.empty`` for such
+    arrays: when the last tensor on one dies, its memory waits here for the next array of the same size. A training step
+    asks for the same sizes again and again.
 
     At most :data:`KEEP` bytes wait, the oldest are given back first; :func:`release` gives back all. Small arrays are
     left to torch.

@@ -5,7 +5,8 @@ What it is
 
     ``learned``  which constants depend on a learned parameter. They are constants of a step but not of a layer: their
                  values are computed anew in every call, by torch, with a gradient.
-    ``range``    an interval for the values of every node, given intervals for the states. A comparison that the intervals
+    ``range``    an interval for the values of every node, given intervals for the states. A comparison that the
+    intervals
                  decide is a constant, so that a refractory time of 0, for instance, costs nothing.
 """
 

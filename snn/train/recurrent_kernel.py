@@ -2,11 +2,12 @@
 
 What it is
     Samples of a batch do not meet, so a thread takes one sample through all its steps: it lists the neurons that fired
-    ``delay`` steps ago, adds their rows of the transposed weight to the input of this step, and advances the neurons. The
-    work of the product is proportional to the number of spikes. The rest is as in ``snn.train.kernel``.
+    ``delay`` steps ago, adds their rows of the transposed weight to the input of this step, and advances the neurons.
+    The work of the product is proportional to the number of spikes. The rest is as in ``snn.train.kernel``.
 
 Words behind those of a layer: X (address and stride of the input [T, rows, width]), SPIKES (the same for z with
-``delay`` steps before the first), WEIGHT (address of the transposed matrix [width, width]), LIST (int32 [parts, width]).
+``delay`` steps before the first), WEIGHT (address of the transposed matrix [width, width]), LIST (int32 [parts,
+width]).
 """
 
 from llvmlite import ir

@@ -3,8 +3,8 @@
 What it is
     :func:`forward_graph` traces ``snn.contract.step`` with symbols, as the event-driven engine does, but keeps what a
     gradient needs: learned parameters stay symbols, and the spike is a node of its own that remembers its margin.
-    :func:`backward_graph` adds, to the same graph, the nodes that carry gradients from the outputs and the new state back
-    to the inputs, the state before, and the learned values; ``snn.train.vjp`` holds the rule of each operation.
+    :func:`backward_graph` adds, to the same graph, the nodes that carry gradients from the outputs and the new state
+    back to the inputs, the state before, and the learned values; ``snn.train.vjp`` holds the rule of each operation.
 
 Gradient of a spike
     z = H(margin) has the derivative ``fire.derivative(margin)``. A state chosen by the spike,
@@ -32,8 +32,8 @@ _PLAIN |= {name: getattr(operator, name) for name in ("lt", "le", "gt", "ge", "e
 class Step:
     """The graph of a step.
 
-    ``after`` {state: Node}; ``spike``, ``margin`` Node or None; ``constant`` {state: value} of states that never change;
-    ``moving`` the other states; ``read`` those of them that a step reads.
+    ``after`` {state: Node}; ``spike``, ``margin`` Node or None; ``constant`` {state: value} of states that never
+    change; ``moving`` the other states; ``read`` those of them that a step reads.
     """
 
     graph: TrainingGraph
@@ -132,13 +132,14 @@ class Backward:
         return [n for part in (self.ports, self.states, self.values) for n in part.values()]
 
 
-def backward_graph(found, outputs, derivative, needed_ports, needed_values):
-    """Gradients of a step. ``outputs``: names whose gradient comes in; ``derivative``: the surrogate's, or None."""
+def backward_graph(found, outputs, derivative, needed_ports, needed_values, states):
+    """Gradients of a step. ``outputs`` and ``states``: names whose gradient comes in; ``derivative``: the
+    surrogate's."""
     graph = found.graph
     start = {}
     for name in outputs:
         vjp.add(graph, start, found.node(name), graph.leaf("grad", ("out", name)))
-    for name in found.read:
+    for name in states:
         vjp.add(graph, start, found.after[name], graph.leaf("grad", ("state", name)))
     adjoints = vjp.pull_back(graph, start, derivative)
     leaves = {(n.op, n.attr): n for n in graph.nodes if n.op in ("state", "port")}
@@ -147,7 +148,7 @@ def backward_graph(found, outputs, derivative, needed_ports, needed_values):
         leaf = leaves.get((op, (name,)))
         return graph.node(0.0) if leaf is None else adjoints.get(leaf.index, graph.node(0.0))
 
-    return Backward({p: of("port", p) for p in needed_ports}, {s: of("state", s) for s in found.read},
+    return Backward({p: of("port", p) for p in needed_ports}, {s: of("state", s) for s in states},
                     {n.index: adjoints[n.index] for n in needed_values if n.index in adjoints})
 
 
@@ -160,7 +161,8 @@ def frontier(found, outputs):
 
 
 def values_of(nodes, given, dtype):
-    """Values of constant nodes as eager torch computes them in ``dtype``, with gradients to the tensors ``given`` {field: tensor}."""
+    """Values of constant nodes as eager torch computes them in ``dtype``, with gradients to the tensors ``given``
+    {field: tensor}."""
     known = {}
 
     def value(node):

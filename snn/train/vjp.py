@@ -1,8 +1,8 @@
 """Vector-Jacobian products of the operations that a model may use, as graphs of the same operations.
 
 Formula
-    For ``y = f(a, b, ...)`` and the gradient ``g`` of a loss with respect to y, the rule of f gives ``g df/da``, ``g df/db``,
-    .... Ties of minimum and maximum share the gradient; floor, round and comparisons pass none, as in torch.
+    For ``y = f(a, b, ...)`` and the gradient ``g`` of a loss with respect to y, the rule of f gives ``g df/da``, ``g
+    df/db``, .... Ties of minimum and maximum share the gradient; floor, round and comparisons pass none, as in torch.
 """
 
 import torch
