@@ -1,0 +1,43 @@
+"""Training: neuron models as torch modules, learnable delays, losses, and the training loop.
+
+Names are imported when they are first used. See the page `Training` of the documentation.
+"""
+from importlib import import_module
+
+_HOME = {
+    name: f"snn.train.{module}"
+    for module, names in {
+        "surrogate": "Surrogate ATan Sigmoid Triangle Rectangle SuperSpike MultiGaussian",
+        "layer": "Layer Run",
+        "recurrent": "Recurrent RecurrentState",
+        "bounded": "Bounded",
+        "rectifier": "rectified quantisation_error",
+        "folded": "Folded Dropout",
+        "linear": "Linear",
+        "memory": "keep_memory",
+        "delay": "Delay AxonalDelay",
+        "kernels_of_delay": "Gaussian SmoothedGradient",
+        "scope": "reset detach scope eager",
+        "readout": "Last Max Mean SumOfSoftmax",
+        "losses": "CrossEntropy StepCrossEntropy RateLoss FirstSpikeLoss VanRossum TargetRates accuracy",
+        "regularise": "SpikeCount Quantisation",
+        "fit": "fit evaluate",
+        "options": "Options Every PerEpoch PerBatch",
+        "logs": "TensorBoard",
+        "deploy": "from_torch",
+    }.items()
+    for name in names.split()
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name):
+    if name not in _HOME:
+        raise AttributeError(f"module 'snn.train' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOME[name]), name)
+    return value
+
+
+def __dir__():
+    return sorted({*__all__, "__doc__"})

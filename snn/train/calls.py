@@ -1,6 +1,7 @@
 """A call of a fused time loop: memory layout, arguments of the kernels, and the autograd function around them."""
 
-import numpy as np
+import ctypes
+
 import torch
 from torch.autograd.function import once_differentiable
 
@@ -10,6 +11,9 @@ from snn.train.kernel import STRIP
 SMALL = 16384
 """Neurons times steps below which a second thread costs more than it gains."""
 
+REMEMBERED = 64
+"""Shapes of input whose arguments a layer keeps ready."""
+
 
 def dense(x, per_neuron):
     """``x`` [T, B, ...] with its steps one behind the other in memory: itself where it is contiguous, or channels-last
@@ -17,6 +21,19 @@ def dense(x, per_neuron):
     if x.is_contiguous() or (x.ndim == 5 and not per_neuron and x.permute(0, 1, 3, 4, 2).is_contiguous()):
         return x
     return x.contiguous()
+
+
+def call(owner, compiled, shape, stride, values):
+    """The :class:`Call` for these arguments; without learned constants it is made once and used again."""
+    if values:
+        return Call(owner, compiled, shape, stride, values)
+    key = compiled, shape, stride, torch.get_num_threads()
+    found = owner.calls.get(key)
+    if found is None:
+        if len(owner.calls) >= REMEMBERED:
+            owner.calls.clear()
+        owner.calls[key] = found = Call(owner, compiled, shape, stride, ())
+    return found
 
 
 class Call:
@@ -58,7 +75,7 @@ class Call:
             t, step = t if isinstance(t, tuple) else (t, t.stride(0) * t.element_size())
             words += [t.data_ptr(), step]
         words += [held[key].data_ptr() for key in made.held]
-        return np.array(words, dtype=np.int64)
+        return (ctypes.c_int64 * len(words))(*words)
 
     def run(self, courses, held):
         if self.columns and self.steps:
@@ -101,11 +118,11 @@ class Fused(torch.autograd.Function):
         asked = zip(owner.ports, ctx.needs_input_grad[1 + n_values + n_states:], strict=True)
         needed = tuple(p for p, need in asked if need) if any(ctx.needs_input_grad) else None
         pair = owner.pair(needed)
-        call = Call(owner, pair.forward, ports[0].shape, ports[0].stride(), values)
-        outputs = {("out", o): call.empty() for o in owner.outputs}
-        after = {("state", k): call.row(s) for k, s in zip(owner.step.moving, states, strict=True)}
-        kept = call.kept(pair)
-        call.run({**{("port", p): x for p, x in zip(owner.ports, ports, strict=True)}, **outputs, **kept}, after)
+        run = call(owner, pair.forward, ports[0].shape, ports[0].stride(), values)
+        outputs = {("out", o): run.empty() for o in owner.outputs}
+        after = {("state", k): run.row(s) for k, s in zip(owner.step.moving, states, strict=True)}
+        kept = run.kept(pair)
+        run.run({**{("port", p): x for p, x in zip(owner.ports, ports, strict=True)}, **outputs, **kept}, after)
         if needed is not None:
             ctx.set_materialize_grads(False)
             ctx.owner, ctx.pair, ctx.needed = owner, pair, needed
@@ -120,13 +137,13 @@ class Fused(torch.autograd.Function):
         n_values, n_outputs = len(owner.frontier), len(owner.outputs)
         states = dict(zip(owner.step.moving, grads[n_outputs:], strict=True))
         compiled = pair.backward(any(g is not None for k, g in states.items() if k not in owner.step.read))
-        call = Call(owner, compiled, *ctx.layout, saved[:n_values])
-        ports = {("port", p): call.empty() for p in ctx.needed}
-        courses = {("grad", o): call.course(g) for o, g in zip(owner.outputs, grads, strict=False)}
+        run = call(owner, compiled, *ctx.layout, saved[:n_values])
+        ports = {("port", p): run.empty() for p in ctx.needed}
+        courses = {("grad", o): run.course(g) for o, g in zip(owner.outputs, grads, strict=False)}
         courses |= {("kept", n.index): t for n, t in zip(pair.kept, saved[n_values:], strict=True)}
-        held = {("state", k): call.row(g) for k, g in states.items()}
-        sums = {key: call.row() for key in compiled.kernel.held if key[0] == "value"}
-        call.run({**courses, **ports}, {**held, **sums})
+        held = {("state", k): run.row(g) for k, g in states.items()}
+        sums = {key: run.row() for key in compiled.kernel.held if key[0] == "value"}
+        run.run({**courses, **ports}, {**held, **sums})
         values = [total_over_batch(sums.get(("value", n.index)), v)
                   for n, v in zip(owner.frontier, saved[:n_values], strict=True)]
         states = [held["state", k] if k in owner.step.read else None for k in owner.step.moving]

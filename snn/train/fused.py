@@ -65,7 +65,7 @@ class Runner:
 
     def __init__(self, model, dt, fire, detach_reset, learned, ports, outputs, dtype):
         self.model, self.ports, self.outputs, self.dtype = model, ports, outputs, dtype
-        self.single = dtype is torch.float32
+        self.single, self.calls = dtype is torch.float32, {}
         self.surrogate = known(fire)
         if self.surrogate is None:
             raise NotFused(f"the surrogate {type(fire).__name__} is not one whose derivative is known here")

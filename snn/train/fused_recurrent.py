@@ -6,7 +6,8 @@ What it is
     (``snn.train.recurrent_kernel``). Backward, the gradient is not sparse: torch multiplies. The gradient of
     the matrix is one product over all steps.
 """
-import numpy as np
+import ctypes
+
 import torch
 from torch.autograd.function import once_differentiable
 
@@ -54,7 +55,7 @@ class FusedRecurrent(torch.autograd.Function):
         step = x.stride(0) * x.element_size()
         further = [x.data_ptr(), step, spikes.data_ptr(), step, transposed.data_ptr(), listed.data_ptr()]
         if call.columns and call.steps:
-            parallel.run(pair.forward.address, np.append(words, further), parts=call.parts)
+            parallel.run(pair.forward.address, (ctypes.c_int64 * (len(words) + 6))(*words, *further), parts=call.parts)
         last = spikes[call.steps:].clone()
         if needed is not None:
             ctx.set_materialize_grads(False)

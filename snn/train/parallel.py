@@ -20,6 +20,7 @@ from snn.run import native
 from snn.run.block import I32, I64, POINTER, SIGNATURE, Block
 
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+_Block = ctypes.c_int64 * 6
 
 
 def words(*values):
@@ -29,17 +30,24 @@ def words(*values):
 
 
 def run(address, arguments, *, parts=None, step=0):
-    """Call the kernel at ``address`` with the int64 array ``arguments`` for every part 0 .. parts - 1."""
+    """Call the kernel at ``address`` with the int64 array ``arguments`` (of numpy or ctypes) for every part 0 .. parts -
+    1."""
     parts = torch.get_num_threads() if parts is None else parts
+    given = arguments.ctypes.data if isinstance(arguments, np.ndarray) else ctypes.addressof(arguments)
     begin = _parallel()
     if parts == 1 or begin is None:
-        call = _KERNEL(address)
+        call = _callable(address)
         for part in range(parts):
-            call(arguments.ctypes.data, step, part)
+            call(given, step, part)
         return
     begin, thread, threads = begin
-    block = np.array([address, arguments.ctypes.data, step, parts, thread, threads], dtype=np.int64)
-    begin(_entry(), block.ctypes.data, parts, 0)
+    block = _Block(address, given, step, parts, thread, threads)
+    begin(_entry(), ctypes.addressof(block), parts, 0)
+
+
+@functools.cache
+def _callable(address):
+    return _KERNEL(address)
 
 
 @functools.cache

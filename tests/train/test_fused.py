@@ -104,8 +104,8 @@ def test_every_surrogate(fire):
 
 OPERATIONS = {
     "div": lambda v: v / (torch.abs(v) + 1.0), "exp": lambda v: torch.exp(-torch.abs(v)),
-    "sqrt": lambda v: torch.sqrt(v * v + 1.0), "log": lambda v: torch.log(v * v + 1.5), "sin": torch.sin, "cos": torch.cos, "tanh": torch.tanh,
-    "sigmoid": torch.sigmoid, "minimum": lambda v: torch.minimum(v, 0.5 * v + 0.1),
+    "sqrt": lambda v: torch.sqrt(v * v + 1.0), "log": lambda v: torch.log(v * v + 1.5),
+    "sin": torch.sin, "cos": torch.cos, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "minimum": lambda v: torch.minimum(v, 0.5 * v + 0.1),
     "maximum": lambda v: torch.maximum(v, 0.1 - v), "clamp": lambda v: torch.clamp(v, -0.3, 0.4), "relu": torch.relu,
     "where": lambda v: torch.where(v > 0.1, v * v, -v), "square": torch.square, "cube": lambda v: torch.tanh(v) ** 3,
     "power": lambda v: (torch.tanh(v) + 1.5) ** 1.7, "neg": lambda v: -v, "reciprocal": lambda v: 1.0 / (v * v + 1.0),
