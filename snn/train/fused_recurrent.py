@@ -13,17 +13,14 @@ from torch.autograd.function import once_differentiable
 
 from snn.train import parallel, pool
 from snn.train.calls import SMALL, Call, total_over_batch
-from snn.train.fused import NotFused
 
 
 def run(owner, x, state, z0, weight, fields):
     """Run ``x`` [T, B, N] from ``state`` and the last spikes ``z0`` [delay, B, N].
 
     ``weight`` [N, N], one row per target; ``fields``: learned fields of the model. Returns ``({output: [T, B, N]},
-    State, last spikes)``. Errors: NotFused where the model has several ports in use.
+    State, last spikes)``.
     """
-    if len(owner.ports) != 1 or "z" not in owner.outputs:
-        raise NotFused("its layer receives through several ports")
     values, before = owner.prepare(state, fields)
     cast = (t.to(owner.dtype).contiguous() for t in (weight, z0, x))
     out = FusedRecurrent.apply(owner, *cast, *values, *before)
