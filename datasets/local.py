@@ -3,8 +3,9 @@
 What it is
     Nothing is downloaded. :func:`find` looks in the folders where a data file may lie, in this order: the folder given
     by the caller, the folder named by the environment variable ``SNN_DATA``, ``../shared/data`` beside a checkout of
-    this library, and the package's own data. :func:`verify` compares a file with a published sha256 sum, and
-    :func:`unpacked` turns ``.xz`` and ``.gz`` files into plain ones, once per file content.
+    this library, and the package's own data. :func:`verify` compares a file with a published sha256 sum,
+    :func:`listed` with the sum in a file ``SHA256SUMS`` beside it, and :func:`unpacked` turns ``.xz`` and ``.gz`` files
+    into plain ones, once per file content.
 """
 import functools
 import gzip
@@ -38,7 +39,8 @@ def find(name, *, folder=None, source="its publisher"):
 
     Parameters: ``name`` relative path such as ``"fsdd-shd/fsdd_shd_train.h5.xz"`` (the same name without ``.xz`` or
     ``.gz``, and the bare file name, are accepted too, the plain file first); ``folder`` a place to look before all
-    others; ``source`` where the file can be had, for the message.
+    others; ``source`` where the file can be had, for the message. The name of a ``.zip`` also finds a folder of that
+    name without ``.zip``, the archive unpacked by hand.
     Returns: ``pathlib.Path``.
     Errors: :class:`~snn.errors.MissingFile` names the places searched, the source, and where to put the file.
 
@@ -47,12 +49,13 @@ def find(name, *, folder=None, source="its publisher"):
         path = find("shd_train.h5.xz", folder="downloads", source="https://zenkelab.org/datasets")
     """
     name = Path(name)
-    plain = name.with_suffix("") if name.suffix in _OPENERS else name
+    plain = name.with_suffix("") if name.suffix in (*_OPENERS, ".zip") else name
     candidates = dict.fromkeys([plain, name, Path(plain.name), Path(name.name)])
     for place in places(folder):
         for candidate in candidates:
-            if (place / candidate).is_file():
-                return place / candidate
+            path = place / candidate
+            if path.is_file() or (name.suffix == ".zip" and path.is_dir()):
+                return path
     searched = ", ".join(str(place) for place in places(folder))
     raise MissingFile(f"find.name: no such data file ({name}) in {searched}. Get it from {source} and put it into a "
                       f"folder named by the environment variable SNN_DATA, or pass folder=.")
@@ -74,6 +77,28 @@ def verify(path, expected):
         raise DataError(f"verify.path: {path} has another content than expected (sha256 {actual}). "
                         f"Right would be sha256 {expected}; fetch the file again.")
     return Path(path)
+
+
+def listed(path):
+    """Return ``path`` if its sha256 sum is the one in the file ``SHA256SUMS`` of its folder or of one of the two above.
+
+    ``SHA256SUMS`` is what ``sha256sum`` writes: a line ``sum  relative/path`` per file.
+    Errors: :class:`~snn.errors.MissingFile` when there is no such list, :class:`~snn.errors.DataError` when the list
+    does not name the file or the sum differs.
+    """
+    path = Path(path)
+    for folder in path.resolve().parents[:3]:
+        sums = folder / "SHA256SUMS"
+        if sums.is_file():
+            name = path.resolve().relative_to(folder).as_posix()
+            lines = [line.split(maxsplit=1) for line in sums.read_text(errors="replace").splitlines()]
+            for line in lines:
+                if len(line) == 2 and line[1].lstrip("*").removeprefix("./") == name:
+                    return verify(path, line[0])
+            raise DataError(f"listed.path: {sums} does not list {name}. "
+                            "Right would be a line with its sha256 sum; or do not ask for the check.")
+    raise MissingFile(f"listed.path: there is no SHA256SUMS beside {path}. "
+                      "Put the list of sums into its folder or one of the two above, or do not ask for the check.")
 
 
 def cache_folder():

@@ -16,29 +16,50 @@ Source
 """
 import math
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from snn.datasets.local import unpacked, verify
+from snn.datasets.local import find, listed, unpacked, verify
+from snn.datasets.samples import Sample, Samples
 from snn.errors import DataError, MissingFile
 from snn.spikes import Spikes
 
 WHERE_TO_GET = "https://zenkelab.org/datasets (SHD and SSC), or any file in the same layout"
 
 
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """One recording: ``spikes`` (:class:`~snn.spikes.Spikes`, ms), ``label`` int, ``speaker`` int (-1: not given)."""
+def load(*, folder=None, cache=None, check=False):
+    """The Spiking Heidelberg Digits, ``(train, test)``: two :class:`SHD` of 8156 and 2264 samples, 20 classes.
 
-    spikes: Spikes
-    label: int
-    speaker: int
+    Files ``shd/shd_train.h5`` and ``shd/shd_test.h5``, or packed (``.gz``, ``.xz``), in a data folder (``folder``
+    first, see :func:`~snn.datasets.local.find`). ``cache``: folder for unpacked copies. ``check`` compares them with
+    the file ``SHA256SUMS`` that lies beside them. Errors: :class:`~snn.errors.MissingFile`,
+    :class:`~snn.errors.DataError`.
+    """
+    return _parts("shd", ("train", "test"), folder, cache, check)
 
 
-class SHD(Sequence):
+def load_ssc(*, folder=None, cache=None, check=False):
+    """The Spiking Speech Commands, ``(train, valid, test)``: 75466, 9981 and 20382 samples, 35 classes.
+
+    Files ``ssc/ssc_train.h5``, ``ssc/ssc_valid.h5``, ``ssc/ssc_test.h5``, plain or packed; otherwise as :func:`load`.
+    """
+    return _parts("ssc", ("train", "valid", "test"), folder, cache, check)
+
+
+def _parts(name, parts, folder, cache, check):
+    paths = [_any_packing(f"{name}/{name}_{part}.h5", folder) for part in parts]
+    return tuple(SHD(listed(path) if check else path, cache=cache) for path in paths)
+
+
+def _any_packing(name, folder):
+    try:
+        return find(f"{name}.xz", folder=folder)
+    except MissingFile:
+        return find(f"{name}.gz", folder=folder, source=WHERE_TO_GET)
+
+
+class SHD(Samples):
     """Samples of a file in the SHD layout.
 
     Parameters
@@ -75,19 +96,6 @@ class SHD(Sequence):
         self.speakers = self._speakers()
         self.keys = self._keys()
         self._check_labels()
-
-    def __len__(self):
-        return len(self.labels)
-
-    def __getitem__(self, index):
-        """``shd[i]`` -> :class:`Sample`; ``shd[a:b]`` -> list of samples."""
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        at = int(index) + (len(self) if index < 0 else 0)
-        if not 0 <= at < len(self):
-            raise IndexError(f"SHD.index: no such sample ({index}). Right would be 0..{len(self) - 1}.")
-        spikes = self._spikes(at)
-        return Sample(spikes, int(self.labels[at]), int(self.speakers[at]))
 
     def __repr__(self):
         labels = len(np.unique(self.labels))
@@ -165,6 +173,9 @@ class SHD(Sequence):
         except (OSError, RuntimeError, ValueError) as error:
             where = f"/{name}" if isinstance(at, slice) else f"/{name}[{at}]"
             raise self._damaged(where, f"cannot be read ({error})") from error
+
+    def _sample(self, at):
+        return Sample(self._spikes(at), int(self.labels[at]), int(self.speakers[at]))
 
     def _spikes(self, at):
         times = self._read("spikes/times", at).astype(np.float64) * 1e3

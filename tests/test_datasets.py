@@ -13,6 +13,8 @@ from snn.datasets import SHD, excerpt, find, sha256, verify
 from snn.datasets.fsdd import UNSEEN, full
 from snn.datasets.local import unpacked
 from snn.datasets.make_fsdd_excerpt import RECORDINGS, chosen, excerpt_bytes
+from snn.datasets.shd import load as load_shd
+from snn.datasets.shd import load_ssc
 from snn.errors import DataError, MissingFile, OutputError
 
 ROWS = [([0.0, 0.001, 0.25], [3, 699, 0]), ([], []), ([0.5], [7])]
@@ -136,6 +138,31 @@ def test_cache_that_cannot_be_written(tmp_path, monkeypatch):
 def test_missing_file_says_where_to_get_it(tmp_path):
     with pytest.raises(MissingFile, match=r"zenkelab.*SNN_DATA"):
         SHD(tmp_path / "none.h5")
+
+
+def test_the_parts_of_both_heidelberg_sets(tmp_path, monkeypatch):
+    monkeypatch.setattr("snn.datasets.local.places", lambda folder=None: (tmp_path,))
+    for load, name, parts in ((load_shd, "shd", "train test"), (load_ssc, "ssc", "train valid test")):
+        (tmp_path / name).mkdir()
+        with pytest.raises(MissingFile, match="zenkelab.*SNN_DATA"):
+            load()
+        for part, suffix in zip(parts.split(), ("", ".gz", ".xz"), strict=False):
+            plain = write(tmp_path / "a.h5", labels=(0, 1, len(part) % 3)).read_bytes()
+            packed = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress}[suffix](plain)
+            (tmp_path / name / f"{name}_{part}.h5{suffix}").write_bytes(packed)
+        found = load(cache=tmp_path / "cache")
+        assert [s.labels[2] for s in found] == [len(part) % 3 for part in parts.split()]
+        with pytest.raises(MissingFile, match="SHA256SUMS"):
+            load(check=True)
+
+
+def test_some_samples_of_a_set(tmp_path):
+    whole = SHD(write(tmp_path / "a.h5"))
+    part = whole.take(whole.speakers == 4)
+    assert part.labels.tolist() == [1, 0] and part.speakers.tolist() == [4, 4]
+    assert part[1].spikes == whole[1].spikes and len(part.take([1])) == 1
+    with pytest.raises(IndexError, match="0..1"):
+        part[2]
 
 
 def test_foreign_and_truncated_files(tmp_path):
