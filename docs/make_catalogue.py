@@ -18,6 +18,7 @@ PAGES = {
     "record": ("Recording and results", "snn.record", "RecordSpikes RecordState RecordWeights Trace Result"),
     "run": ("Engines", "snn.run", "EventDriven Clocked Reference"),
     "datasets": ("Data sets", "snn.datasets", None),
+    "train": ("Training", "snn.train", None),
 }
 LITERAL = ("Formula", "Example", "Examples")
 SECTIONS = ("What it is", "Formula", "Fields", "Parameters", "Returns", "Shapes and units", "Shapes", "Units", "Claims",

@@ -39,7 +39,8 @@ _HOME = {
     }.items()
     for name in names.split()
 }
-_MODULES = ("connect", "contract", "datasets", "distributions", "export", "neurons", "plasticity", "plot", "run")
+_MODULES = ("connect", "contract", "datasets", "distributions", "export", "neurons", "plasticity", "plot", "run",
+            "train")
 _ERRORS = (DataError, MissingFile, ModelError, NetworkError, OutputError, RunError, SnnError)
 
 # `open` is left out: a star import must not hide the builtin.

@@ -24,7 +24,7 @@ FLOORS = [
     "snn.operations snn.silence snn.encoding snn.neurons snn.plasticity snn.datasets",
     "snn.plan",
     "snn.run snn.train snn.record snn.result snn.traces snn.sink snn.export snn.plot snn.readout",
-    "snn.cli snn.demo snn.doctor snn.experiment snn.items snn.info",
+    "snn.cli snn.demo snn.doctor snn.experiment snn.items snn.info snn.train_file snn.train_file_data",
 ]
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names.split()}
 TOP = len(FLOORS) - 1
