@@ -8,7 +8,8 @@ from snn.neurons.izhikevich import Izhikevich
 from snn.neurons.leaky_readout import LeakyReadout
 from snn.neurons.lif import LIF
 from snn.neurons.poisson_source import PoissonSource
+from snn.neurons.soft_lif import SoftLIF
 from snn.neurons.spike_source import SpikeSource
 
 __all__ = ["ALIF", "AdEx", "CobaLIF", "CubaLIF", "IF", "Izhikevich", "LIF", "LeakyReadout", "PoissonSource",
-           "SpikeSource"]
+           "SoftLIF", "SpikeSource"]

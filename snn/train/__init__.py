@@ -7,7 +7,7 @@ from importlib import import_module
 _HOME = {
     name: f"snn.train.{module}"
     for module, names in {
-        "surrogate": "Surrogate ATan Sigmoid Triangle Rectangle SuperSpike MultiGaussian",
+        "surrogate": "Surrogate ATan Sigmoid Triangle Rectangle SuperSpike SoftSign PiecewiseExp Erf MultiGaussian",
         "layer": "Layer Run",
         "recurrent": "Recurrent RecurrentState",
         "bounded": "Bounded",

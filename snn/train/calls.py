@@ -127,7 +127,8 @@ class Fused(torch.autograd.Function):
             ctx.set_materialize_grads(False)
             ctx.owner, ctx.pair, ctx.needed = owner, pair, needed
             ctx.layout = ports[0].shape, ports[0].stride()
-            ctx.save_for_backward(*values, *kept.values())
+            # The empty tensor lets torch notice a second backward also where nothing else is saved.
+            ctx.save_for_backward(*values, *kept.values(), ports[0].new_empty(0))
         return *outputs.values(), *after.values()
 
     @staticmethod
@@ -140,7 +141,7 @@ class Fused(torch.autograd.Function):
         run = call(owner, compiled, *ctx.layout, saved[:n_values])
         ports = {("port", p): run.empty() for p in ctx.needed}
         courses = {("grad", o): run.course(g) for o, g in zip(owner.outputs, grads, strict=False)}
-        courses |= {("kept", n.index): t for n, t in zip(pair.kept, saved[n_values:], strict=True)}
+        courses |= {("kept", n.index): t for n, t in zip(pair.kept, saved[n_values:-1], strict=True)}
         held = {("state", k): run.row(g) for k, g in states.items()}
         sums = {key: run.row() for key in compiled.kernel.held if key[0] == "value"}
         run.run({**courses, **ports}, {**held, **sums})
