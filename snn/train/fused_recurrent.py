@@ -11,7 +11,7 @@ import ctypes
 import torch
 from torch.autograd.function import once_differentiable
 
-from snn.train import parallel, pool
+from snn.train import parallel, pool, products
 from snn.train.calls import SMALL, Call, total_over_batch
 
 
@@ -104,7 +104,7 @@ def _spike_gradient(out, t, given, last, g_x, weight, delay):
 def _weights(ctx, weight, spikes, g_x, last):
     """Gradients of the matrix and of the spikes before the first step."""
     steps, n, delay = len(g_x), g_x.shape[-1], len(spikes) - len(g_x)
-    g_weight = torch.mm(g_x.view(-1, n).t(), spikes[:steps].view(-1, n)) if ctx.needs_input_grad[1] else None
+    g_weight = _outer(g_x.view(-1, n), spikes[:steps].view(-1, n)) if ctx.needs_input_grad[1] else None
     g_before = None
     if ctx.needs_input_grad[2]:
         g_before = torch.zeros_like(spikes[:delay])
@@ -112,3 +112,10 @@ def _weights(ctx, weight, spikes, g_x, last):
         if last is not None and delay > steps:
             g_before[steps:] += last[:delay - steps]
     return g_weight, g_before
+
+
+def _outer(g, spikes):
+    """Sum over rows of ``g`` times ``spikes``, by the spikes alone where they are few."""
+    n = g.shape[1]
+    packed = products.pack(spikes, at_most=products.most(n)) if g.numel() * n >= products.LEAST else None
+    return torch.mm(g.t(), spikes) if packed is None else products.weight_grad(packed, g)

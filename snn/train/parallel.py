@@ -42,7 +42,7 @@ def run(address, arguments, *, parts=None, step=0):
         return
     begin, thread, threads = begin
     block = _Block(address, given, step, parts, thread, threads)
-    begin(_entry(), ctypes.addressof(block), parts, 0)
+    begin(_entry(), ctypes.addressof(block), min(parts, torch.get_num_threads()), 0)
 
 
 @functools.cache
