@@ -169,3 +169,12 @@ def test_catalogue_pages_show_every_entry(python, tmp_path):
         assert f"## {name}\n" in text["plasticity"]
     assert "| `tau_m` | 20.0 | ms |" in text["neurons"]
     assert "## FixedInDegree\n" in text["connect"] and "## EventDriven\n" in text["run"]
+
+
+def test_no_module_hides_a_public_name_of_its_package():
+    import snn
+    import snn.train
+    for package in (snn, snn.train):
+        folder = Path(package.__file__).parent
+        modules = {f.stem for f in folder.glob("*.py")}
+        assert not modules & (set(package.__all__) - set(getattr(package, "_MODULES", ())))

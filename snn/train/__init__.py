@@ -17,12 +17,13 @@ _HOME = {
         "memory": "keep_memory",
         "delay": "Delay AxonalDelay",
         "kernels_of_delay": "Gaussian SmoothedGradient",
-        "scope": "reset detach scope eager",
-        "readout": "Last Max Mean SumOfSoftmax",
+        "held": "reset detach scope eager",
+        "readout": "Last Max Mean SumOfSoftmax EveryStep",
         "losses": "CrossEntropy StepCrossEntropy RateLoss FirstSpikeLoss VanRossum TargetRates accuracy",
         "regularise": "SpikeCount Quantisation",
-        "fit": "fit evaluate",
+        "fitting": "fit evaluate",
         "options": "Options Every PerEpoch PerBatch",
+        "history": "History",
         "logs": "TensorBoard",
         "deploy": "from_torch",
     }.items()
@@ -32,6 +33,7 @@ _HOME = {
 __all__ = sorted(_HOME)
 
 
+# No module here has the name of one of these: importing it would put the module in the place of the name.
 def __getattr__(name):
     if name not in _HOME:
         raise AttributeError(f"module 'snn.train' has no attribute {name!r}")

@@ -7,7 +7,7 @@ import torch
 
 @dataclass
 class History:
-    """The epochs of a run of :func:`snn.train.fit.fit`.
+    """The epochs of a run of :func:`snn.train.fit`.
 
     Fields
         ``records``       one flat dict per epoch: ``epoch`` (from 0), ``loss``, ``lr`` (of the last batch), and where

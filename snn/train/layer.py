@@ -9,8 +9,8 @@ from torch import nn
 from snn.contract import numbers
 from snn.errors import ModelError, RunError
 from snn.train.checks import checked_inputs, checked_learn, checked_model, one_of
-from snn.train.eager import filled, rest_state, run_eager
-from snn.train.scope import eager_is_asked_for
+from snn.train.eager_loop import filled, rest_state, run_eager
+from snn.train.held import eager_is_asked_for
 from snn.train.stateful import Stateful, plain_mode, transformed
 from snn.train.surrogate import ATan
 

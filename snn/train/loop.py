@@ -1,4 +1,4 @@
-"""The loop inside :func:`snn.train.fit.fit`: epochs and batches, and the state between two of them."""
+"""The loop inside :func:`snn.train.fit`: epochs and batches, and the state between two of them."""
 import contextlib
 import math
 import random

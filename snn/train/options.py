@@ -82,7 +82,7 @@ class Every:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Options of :func:`snn.train.fit.fit`.
+    """Options of :func:`snn.train.fit`.
 
     Fields
         ``schedulers``    learning rate schedulers, each in :class:`PerEpoch` (or bare, which means that) or in

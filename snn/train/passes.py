@@ -9,7 +9,7 @@ from spikingjelly.activation_based.base import MemoryModule
 
 from snn.errors import DataError, RunError, SnnError
 from snn.train.history import Meter
-from snn.train.scope import reset
+from snn.train.held import reset
 
 
 class Source:

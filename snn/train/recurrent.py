@@ -7,7 +7,7 @@ from torch.nn.functional import linear
 
 from snn.errors import ModelError, RunError
 from snn.train.checks import one_of
-from snn.train.eager import run_eager
+from snn.train.eager_loop import run_eager
 from snn.train.layer import Layer, Run
 from snn.train.stateful import Stateful
 

@@ -10,7 +10,7 @@ from toy import CLASSES, B, N, T, Toy, bits, make_net, our_net
 
 from snn.errors import DataError, RunError
 from snn.train import loop
-from snn.train.fit import evaluate, fit
+from snn.train.fitting import evaluate, fit
 from snn.train.logs import TensorBoard
 from snn.train.losses import CrossEntropy, StepCrossEntropy, accuracy
 from snn.train.options import Every, Options, PerBatch, PerEpoch

@@ -3,7 +3,7 @@ import pytest
 import torch
 from toy import Toy, make_net, our_net
 
-from snn.train.fit import evaluate, fit
+from snn.train.fitting import evaluate, fit
 from snn.train.losses import CrossEntropy
 from snn.train.options import Every, Options
 

@@ -13,7 +13,7 @@ from snn.contract import Neuron, choose, param, unitless
 from snn.neurons import ALIF, LIF, AdEx, CobaLIF, CubaLIF, Izhikevich, LeakyReadout
 from snn.train import fused, unrolled
 from snn.train.layer import Layer
-from snn.train.scope import eager
+from snn.train.held import eager
 from snn.train.surrogate import ATan, MultiGaussian, Rectangle, Sigmoid, SuperSpike, Triangle
 
 UNIT = {"E_L": 0.0, "V_th": 1.0, "V_reset": 0.0}

@@ -12,7 +12,7 @@ from snn.graph import trace
 from snn.neurons import ALIF, IF, LIF, CobaLIF, CubaLIF, Izhikevich, LeakyReadout, SoftLIF
 from snn.train.layer import Layer
 from snn.train.rectifier import bent, quantisation_error, rectified
-from snn.train.scope import eager
+from snn.train.held import eager
 
 UNIT = {"E_L": 0.0, "V_th": 1.0, "V_reset": 0.0, "t_ref": 0.0}
 

@@ -10,7 +10,7 @@ import torch
 from toy import B, Toy, bits, make_net, our_net
 
 from snn.train import checkpoint
-from snn.train.fit import fit
+from snn.train.fitting import fit
 from snn.train.losses import CrossEntropy
 from snn.train.options import Every, Options, PerBatch
 

@@ -7,7 +7,7 @@ from torch import nn
 from snn.neurons import LIF, LeakyReadout
 from snn.train.layer import Layer
 from snn.train.recurrent import Recurrent
-from snn.train.scope import detach, eager, reset, scope
+from snn.train.held import detach, eager, reset, scope
 
 
 @pytest.fixture
