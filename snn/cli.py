@@ -31,7 +31,7 @@ def free(path, *, overwrite):
 
 def demo(args):
     from snn.demo import run
-    run(out=args.out, quiet=args.quiet)
+    run(out=args.out, quiet=args.quiet, only=args.only)
 
 
 def simulate(args):
@@ -53,6 +53,19 @@ def simulate(args):
         print(result)
         if out:
             print(f"written: {out}")
+
+
+def train(args):
+    path = existing(args.file)
+    if path.suffix not in (".py", ".toml"):
+        raise RunError(f"FILE: is neither a script nor a training file ({str(path)!r}). "
+                       "Give a file that ends in .py or .toml.")
+    if args.epochs is not None and args.epochs < 1:
+        raise RunError(f"--epochs: is {args.epochs}. Give a number of 1 or more.")
+    from snn import train_file
+    summary = train_file.run(path, out=args.out, epochs=args.epochs, seed=args.seed, resume=args.resume)
+    print("\n".join(train_file.lines(summary)))
+    return 130 if summary["interrupted"] else 0
 
 
 def plot(args):
@@ -89,9 +102,12 @@ def parser():
     p = commands.add_parser("demo", help="run the main job: two networks, spoken digits, everything exported")
     p.add_argument("--out", required=True, metavar="DIR", help="folder for the results; it is made")
     p.add_argument("--quiet", action="store_true", help="no progress")
+    p.add_argument("--only", action="append", choices=("coba", "digits", "training"), metavar="PART",
+                   help="one part: coba, digits or training; may be given several times (default: all)")
     p.set_defaults(run=demo)
 
     _simulate_parser(commands)
+    _train_parser(commands)
 
     p = commands.add_parser("plot", help="raster, rates and traces of a result as a picture")
     p.add_argument("file", metavar="FILE", help="an archive, or SONATA spikes")
@@ -122,6 +138,19 @@ def _simulate_parser(commands):
     p.add_argument("--overwrite", action="store_true", help="replace an output that exists")
     p.add_argument("rest", nargs="*", metavar="ARGUMENT", help=argparse.SUPPRESS)
     p.set_defaults(run=simulate)
+
+
+def _train_parser(commands):
+    p = commands.add_parser(
+        "train", help="train what a training file or a script describes",
+        description="A training file names data, layers and how they are trained. A script leaves net, data, loss and "
+                    "optimiser under these names (validation, test, epochs and options where it has them).")
+    p.add_argument("file", metavar="FILE", help="a .toml training file or a .py script")
+    p.add_argument("--out", metavar="DIR", help="folder for log.jsonl, checkpoint.pt, best.pt and summary.json")
+    p.add_argument("--epochs", type=int, metavar="N", help="epochs in all, those before a resume included")
+    p.add_argument("--seed", type=int, help="seed of weights, order and augmentation (of a training file)")
+    p.add_argument("--resume", action="store_true", help="go on from the checkpoint in the folder")
+    p.set_defaults(run=train)
 
 
 def main(argv=None):

@@ -231,6 +231,24 @@ class Network:
             )
         return view
 
+    @staticmethod
+    def from_torch(net, *, dt=None, name="trained"):
+        """A trained network as a network of the engines.
+
+        Parameters
+            net   an ``nn.Sequential`` (also nested, also in ``Folded``) of ``Linear``, ``Delay``, ``AxonalDelay``,
+                  ``BatchNorm1d``, dropout, ``Layer`` and ``Recurrent``, with a readout at the end or none
+            dt    ms; default: that of the layers
+            name  of the network
+        Returns: :class:`snn.train.deploy.Deployed`, with the ``network``, its ``latency`` behind torch, and ``run(x)``,
+        which gives what ``net.eval()(x)`` gives: in float64 the same spikes.
+        Errors: RunError for a module that cannot be deployed, by name and place.
+
+        Example: ``snn.Network.from_torch(net).run(frames).output``
+        """
+        from snn.train.deploy import from_torch
+        return from_torch(net, dt=dt, name=name)
+
     def _free_name(self, base):
         name, k = base, 2
         while name in self.projections:

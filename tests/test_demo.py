@@ -8,6 +8,7 @@ import pytest
 from snn.demo import Sizes, run
 from snn.demo.coba import facts, network
 from snn.demo.digits import Reservoir, Slots, recordings, score
+from snn.demo.training import Recipe, learn
 from snn.errors import RunError
 from snn.spikes import Spikes
 
@@ -77,18 +78,22 @@ def tiny_data():
     return Few(train, np.flatnonzero(train.labels < 2)), Few(test, np.flatnonzero(test.labels < 2)[:12])
 
 
+def small():
+    return Sizes(coba_cells=500, coba_ms=50.0, reservoir=Reservoir(cells=100), recipe=Recipe(hidden=24, epochs=8))
+
+
 @pytest.fixture(scope="module")
 def small_run(tmp_path_factory):
     out = tmp_path_factory.mktemp("demo") / "out"
-    sizes = Sizes(coba_cells=500, coba_ms=50.0, reservoir=Reservoir(cells=100))
-    return out, run(out, quiet=True, seed=2, sizes=sizes, data=tiny_data)
+    return out, run(out, quiet=True, seed=2, sizes=small(), data=tiny_data)
 
 
 def test_small_demo_writes_what_it_lists(small_run, capsys):
     out, numbers = small_run
     names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     assert {"coba/run.h5", "coba/overview.png", "coba/sonata/spikes.h5", "digits/run.h5", "digits/digits.png",
-            "digits/sonata_spikes.h5", "numbers.json"} <= names
+            "digits/sonata_spikes.h5", "training/log.jsonl", "training/checkpoint.pt", "training/run.h5",
+            "training/training.png", "numbers.json"} <= names
     assert json.loads((out / "numbers.json").read_text()) == numbers
     assert (out / "digits/digits.png").read_bytes()[:4] == b"\x89PNG"
     assert [row["name"] for row in numbers["digits"]][0].startswith("channel counts")
@@ -108,8 +113,7 @@ def test_archives_open_and_libsonata_reads_the_export(small_run):
 
 def test_numbers_depend_on_the_seed_alone(small_run, tmp_path, capsys):
     _, numbers = small_run
-    sizes = Sizes(coba_cells=500, coba_ms=50.0, reservoir=Reservoir(cells=100))
-    assert run(tmp_path / "again", quiet=True, seed=2, sizes=sizes, data=tiny_data) == numbers
+    assert run(tmp_path / "again", quiet=True, seed=2, sizes=small(), data=tiny_data) == numbers
     text = capsys.readouterr()
     assert "What lies where" in text.out and str(tmp_path / "again") in text.out and text.err == ""
 
@@ -120,6 +124,33 @@ def test_a_folder_that_holds_something_is_refused_before_anything_runs(tmp_path)
         with pytest.raises(RunError, match="demo.out"):
             run(out)
     assert (tmp_path / "mine").read_text() == "x" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_the_trained_network_fires_the_same_spikes_when_deployed(small_run):
+    _, numbers = small_run
+    found = numbers["training"]
+    assert found["spikes"] > 100 and found["differing"] == 0
+    assert 0.0 <= found["known"] <= 1.0 and 0.0 <= found["unseen"] <= 1.0 and 0.0 < found["delay_ms"] < 190.0
+
+
+def test_one_part_alone(tmp_path, capsys):
+    sizes = Sizes(recipe=Recipe(hidden=8, epochs=1))
+    numbers = run(tmp_path / "out", quiet=True, seed=2, sizes=sizes, data=tiny_data, only=["training"])
+    assert set(numbers) == {"seed", "training"} and not (tmp_path / "out" / "coba").exists()
+    assert "as torch" in capsys.readouterr().out
+    with pytest.raises(RunError, match="demo.only: there is no part 'digit'"):
+        run(tmp_path / "other", only=["digit"])
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.slow
+def test_learned_delays_beat_the_floor():
+    from snn.datasets import excerpt
+    from snn.datasets.fsdd import UNSEEN
+    from snn.demo.training import floor
+    train, test = excerpt()
+    ridge, (_, _, found) = floor(train, test, UNSEEN), learn(Recipe(), train, test, UNSEEN, seed=1)
+    assert found.known > ridge.known and found.unseen > ridge.unseen and found.differing == 0
 
 
 @pytest.mark.slow

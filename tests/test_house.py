@@ -26,6 +26,8 @@ FLOORS = [
     "snn.run snn.train snn.record snn.result snn.traces snn.sink snn.export snn.plot snn.readout",
     "snn.cli snn.demo snn.doctor snn.experiment snn.items snn.info snn.train_file snn.train_file_data",
 ]
+# Imports upward that are there for the sake of the caller, inside the function that needs them.
+DOORS = {("snn.network", "snn.train.deploy")}
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names.split()}
 TOP = len(FLOORS) - 1
 LAZY = {"torch", "numba", "matplotlib", "h5py", "scipy", "spikingjelly", "pydantic"}
@@ -69,6 +71,8 @@ def test_floor(path):
     assert here in FLOOR, f"{here} has no floor: add it to FLOORS in this file and to CONTRIBUTING.md"
     for line, other in imports(path):
         there = part_of(other)
+        if (module, other) in DOORS:
+            continue
         if there in FLOOR:
             assert FLOOR[there] <= FLOOR[here], f"{path}:{line}: {here} imports {other}, which stands on a higher floor"
         elif other.startswith("snn."):

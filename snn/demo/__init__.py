@@ -1,13 +1,15 @@
 """The main job of the library on real input: ``snn demo --out DIR``.
 
 Two networks are simulated with the event-driven engine: the COBA benchmark (:mod:`snn.demo.coba`), and a recurrent
-network with a delay per synapse that hears spoken digits (:mod:`snn.demo.digits`). Everything is exported: archives,
-SONATA, pictures, accuracies. All numbers printed are computed in the run and depend on nothing but the seed.
+network with a delay per synapse that hears spoken digits (:mod:`snn.demo.digits`). A third one learns its delays and
+weights from the same digits and is deployed into that engine (:mod:`snn.demo.training`). Everything is exported:
+archives, SONATA, pictures, accuracies. All numbers printed are computed in the run and depend on nothing but the seed.
 """
 import json
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from snn.demo.coba import facts, network
 from snn.demo.digits import Reservoir, Slots, score
@@ -15,20 +17,23 @@ from snn.errors import RunError
 
 __all__ = ["Sizes", "run"]
 
+PARTS = ("coba", "digits", "training")
 FULL_SET_FLOOR = {"known": 0.80, "unseen": 0.22}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """How large the two parts are; the defaults make the demo, smaller ones a test.
+    """How large the parts are; the defaults make the demo, smaller ones a test.
 
-    ``coba_cells``, ``coba_ms``: size and duration of the first part; ``reservoir`` and ``slots``: the second part.
+    ``coba_cells``, ``coba_ms``: size and duration of the first part; ``reservoir`` and ``slots``: the second part;
+    ``recipe``: the third, a :class:`snn.demo.training.Recipe` (None: the usual one).
     """
 
     coba_cells: int = 4000
     coba_ms: float = 1000.0
     reservoir: Reservoir = field(default_factory=Reservoir)
     slots: Slots = field(default_factory=Slots)
+    recipe: Any = None
 
 
 class Folder:
@@ -54,12 +59,13 @@ class Folder:
         return [f"  {path:<{width}}  {size:>8}  {text}" for path, size, text in rows]
 
 
-def run(out, *, quiet=False, seed=1, sizes=None, data=None):
+def run(out, *, quiet=False, seed=1, sizes=None, data=None, only=None):
     """Run the main job and write everything into the folder ``out``.
 
     Parameters: ``out`` a new or empty folder; ``quiet`` no progress bars (else where stderr is a terminal);
     ``seed`` int; ``sizes`` :class:`Sizes`; ``data`` a function that returns ``(train, test)`` (default: the bundled
-    :func:`snn.datasets.excerpt`; :func:`snn.datasets.full` where the full files are on the machine).
+    :func:`snn.datasets.excerpt`; :func:`snn.datasets.full` where the full files are on the machine); ``only`` names of
+    the parts to run, of :data:`PARTS` (default: all).
     Returns: dict of the numbers printed. Errors: :class:`~snn.errors.RunError` when ``out`` holds something.
 
     Example::
@@ -68,11 +74,20 @@ def run(out, *, quiet=False, seed=1, sizes=None, data=None):
         print(numbers["digits"][-1]["known"])
     """
     from snn.datasets import excerpt
+    for name in only or ():
+        if name not in PARTS:
+            raise RunError(f"demo.only: there is no part {name!r}. There are: {', '.join(PARTS)}.")
     folder, sizes, started = Folder(out), sizes or Sizes(), time.perf_counter()
     progress = False if quiet else None   # None: a bar when stderr is a terminal
-    numbers = {"seed": seed, "coba": _coba(folder, sizes, seed, progress)}
-    train, test = (data or excerpt)()
-    numbers["digits"] = _digits(folder, sizes, seed, progress, train, test)
+    numbers, parts = {"seed": seed}, only or PARTS
+    if "coba" in parts:
+        numbers["coba"] = _coba(folder, sizes, seed, progress)
+    if "digits" in parts or "training" in parts:
+        train, test = (data or excerpt)()
+    if "digits" in parts:
+        numbers["digits"] = _digits(folder, sizes, seed, progress, train, test)
+    if "training" in parts:
+        numbers["training"] = _training(folder, sizes, seed, train, test)
     folder.file("numbers.json", "all numbers above").write_text(json.dumps(numbers, indent=1))
     print(f"\nDone in {time.perf_counter() - started:.0f} s. What lies where:")
     print("\n".join(folder.listing()))
@@ -138,6 +153,31 @@ def _digits(folder, sizes, seed, progress, train, test):
     save_digits(ten, list(zip(scores, errors, strict=True)), samples, sizes.slots,
                 folder.file("digits/digits.png", "three digits in input and cells; accuracies"))
     return [asdict(s) for s in scores]
+
+
+def _training(folder, sizes, seed, train, test):
+    import snn
+    from snn.datasets.fsdd import UNSEEN
+    from snn.demo.pictures import save_trained
+    from snn.demo.training import Recipe, floor, learn
+    recipe = sizes.recipe or Recipe()
+    print(f"\n3. Learned delays: {recipe.hidden} LIF cells, a weight and a delay per synapse, {recipe.epochs} epochs")
+    deployed, x, found = learn(recipe, train, test, UNSEEN, seed=seed,
+                               out=folder.file("training", "log, checkpoint and weights of the training"))
+    new = test.speakers == UNSEEN
+    known, unseen = int((~new).sum()), int(new.sum())
+    print(f"   trained in {found.seconds:.0f} s; mean delay {found.delay_ms:.0f} ms")
+    print(f"   {'':<32}  known speakers ({known})  unseen speaker ({unseen})")
+    ridge = floor(train, test, UNSEEN)
+    for name, row in (("channel counts (the floor)", ridge), ("learned delays, deployed", found)):
+        print(f"   {name:<32}  {_with_error(row.known, known):>19}  {_with_error(row.unseen, unseen):>19}")
+    same = "the same" if found.differing == 0 else f"all but {found.differing} the same"
+    print(f"   The event-driven engine fired {found.spikes} spikes in {len(test)} recordings, {same} as torch.")
+    result = snn.simulate(deployed.feed(x[:, 0]), deployed.duration(len(x)), dt=deployed.dt, progress=False,
+                          to=folder.file("training/run.h5", "archive: one recording through the deployed network"))
+    save_trained(result, deployed, next(iter(test)),
+                 folder.file("training/training.png", "that recording in input and cells; the learned delays"))
+    return {k: v for k, v in asdict(found).items() if "seconds" not in k}
 
 
 def _print_scores(scores, new):

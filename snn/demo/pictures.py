@@ -33,6 +33,34 @@ def save_digits(spikes, scores, samples, slots, path):
     figure.savefig(path, dpi=120)
 
 
+def save_trained(result, deployed, sample, path):
+    """One recording through the deployed network, and the delays that it learned, as a PNG.
+
+    ``result`` of the run; ``deployed``: :class:`~snn.train.deploy.Deployed`; ``sample``: the recording.
+    """
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    from snn.datasets.fsdd import SPEAKERS
+    from snn.plot import raster
+    figure = Figure(figsize=(11, 5), layout="constrained")
+    grid = figure.add_gridspec(2, 2, width_ratios=[3, 2])
+    for row, (name, text) in enumerate((("input", "group of channels"), ("layer1", "cell"))):
+        part = result.spikes[name]
+        ax = raster(part, ax=figure.add_subplot(grid[row, 0]), max_neurons=part.n)
+        ax.set_ylabel(text)
+        if row == 0:
+            ax.set(xlabel="", title=f"“{sample.label}”, {SPEAKERS[sample.speaker]}")
+    synapses = result.plan.projection("input_layer1")
+    delays = (np.broadcast_to(synapses.delay, len(synapses.weight)) - 1) * deployed.dt
+    ax = figure.add_subplot(grid[:, 1])
+    ax.hist(delays, bins=np.arange(delays.max() / deployed.dt + 2) * deployed.dt, weights=np.abs(synapses.weight),
+            color="#0072b2")
+    ax.set(xlabel="delay (ms)", ylabel="sum of |weights|", title="what was learned")
+    ax.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120)
+
+
 def _bars(ax, scores):
     for k, ((s, errors), colour) in enumerate(zip(scores, ("#bbbbbb", "#888888", "#0072b2"), strict=True)):
         ax.bar([k, k + 4], [s.known, s.unseen], yerr=errors, color=colour, ecolor="#444444", label=s.name)
