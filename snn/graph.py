@@ -82,6 +82,11 @@ class Node:
     def __invert__(self):
         return self.graph.apply("not", self)
 
+    def __rtruediv__(self, number):
+        # torch computes a number divided by a tensor as the tensor's reciprocal times the number.
+        reciprocal = self.graph.apply("div", 1.0, self)
+        return reciprocal if number == 1.0 else self.graph.apply("mul", reciprocal, number)
+
     def __neg__(self):
         return self.graph.apply("neg", self)
 
@@ -100,7 +105,8 @@ def _binary(op, swapped=False):
 
 for _name, _op in {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div"}.items():
     setattr(Node, f"__{_name}__", _binary(_op))
-    setattr(Node, f"__r{_name}__", _binary(_op, swapped=True))
+    if _op != "div":
+        setattr(Node, f"__r{_name}__", _binary(_op, swapped=True))
 for _op in COMPARISONS:
     setattr(Node, f"__{_op}__", _binary(_op))
 

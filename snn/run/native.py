@@ -59,11 +59,11 @@ def _object(text):
     except OSError:
         pass
     data = _optimised(text)
-    _store(path, hashlib.sha256(data).digest() + data)
+    store(path, hashlib.sha256(data).digest() + data)
     return data
 
 
-def _store(path, data):
+def store(path, data):
     """Write beside and rename, so that two processes at once never see half a file."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -26,13 +26,13 @@ def dense(x, per_neuron):
 def call(owner, compiled, shape, stride, values):
     """The :class:`Call` for these arguments; without learned constants it is made once and used again."""
     if values:
-        return Call(owner, compiled, shape, stride, values)
+        return owner.call(owner, compiled, shape, stride, values)
     key = compiled, shape, stride, torch.get_num_threads()
     found = owner.calls.get(key)
     if found is None:
         if len(owner.calls) >= REMEMBERED:
             owner.calls.clear()
-        owner.calls[key] = found = Call(owner, compiled, shape, stride, ())
+        owner.calls[key] = found = owner.call(owner, compiled, shape, stride, ())
     return found
 
 

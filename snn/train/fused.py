@@ -19,7 +19,7 @@ import torch
 from snn.errors import ModelError
 from snn.run import native
 from snn.train import cut, kernel, unrolled
-from snn.train.calls import Fused, dense
+from snn.train.calls import Call, Fused, dense
 from snn.train.recurrent_kernel import recurrent_kernel
 from snn.train.surrogate import known
 
@@ -63,6 +63,8 @@ class Runner:
     field: tensor () or (n,)}. Returns ``({output: [T, B, ...]}, State)``.
     """
 
+    call, make = Call, kernel.Steps
+
     def __init__(self, model, dt, fire, detach_reset, learned, ports, outputs, dtype):
         self.model, self.ports, self.outputs, self.dtype = model, ports, outputs, dtype
         self.single, self.calls = dtype is torch.float32, {}
@@ -94,7 +96,7 @@ class Runner:
     def _pair(self, needed):
         """Kernels for ``needed``: the ports whose gradient is asked for, or None where no gradient is."""
         if needed is None:
-            return Pair(self._compile(kernel.forward_kernel(self.step, self.outputs, (), self._name)), None, ())
+            return Pair(self._forward(()), None, ())
         count = len(self.step.graph.nodes)
 
         def gradients(states):
@@ -107,9 +109,12 @@ class Runner:
         @functools.cache
         def backward(full):
             back = gradients(self.step.moving if full else self.step.read)
-            return self._compile(kernel.backward_kernel(self.step, back, self.outputs, kept, self._name))
+            return self._compile(kernel.backward_kernel(self.step, back, self.outputs, kept, self._name, self.make))
 
-        return Pair(self._compile(kernel.forward_kernel(self.step, self.outputs, kept, self._name)), backward, kept)
+        return Pair(self._forward(kept), backward, kept)
+
+    def _forward(self, kept):
+        return self._compile(kernel.forward_kernel(self.step, self.outputs, kept, self._name, self.make))
 
     @property
     def _name(self):
@@ -151,7 +156,11 @@ class Runner:
         """States that no step changes, or whose range the kernel relies on, must be as at rest."""
         for name, value in self.step.constant.items():
             given = getattr(state, name)
-            if torch.is_tensor(given) and any(given.stride()) and not bool((given == value.to(given)).all()):
+            if not torch.is_tensor(given):
+                continue
+            # One number for all neurons, as at rest, need not be compared more than once.
+            one = given if any(given.stride()) or not given.numel() else given[(0,) * given.ndim]
+            if not bool((one == value.to(one)).all()):
                 raise NotFused(f"the given state {name!r} is not the one at rest, which the compiled loop relies on")
         for name in self.step.moving:
             low, high = self.step.graph.assumed[name]

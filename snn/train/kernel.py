@@ -46,16 +46,17 @@ class Kernel:
 HEAD = 6
 
 
-def forward_kernel(found, outputs, kept, dtype):
-    """Loads the ports; stores the outputs and the nodes ``kept``; holds the states that move."""
+def forward_kernel(found, outputs, kept, dtype, make=None):
+    """Loads the ports; stores the outputs and the nodes ``kept``; holds the states that move. ``make``: what builds the
+    kernel, :class:`Steps` unless given."""
     loads = {("port", p): leaf(found, "port", p) for p in found.ports}
     stores = {("out", name): found.node(name) for name in outputs}
     stores |= {("kept", n.index): n for n in kept}
     held = {("state", k): (leaf(found, "state", k), found.after[k]) for k in found.moving}
-    return Steps("forward", dtype, loads, stores, held, backwards=False).build()
+    return (make or Steps)("forward", dtype, loads, stores, held, backwards=False).build()
 
 
-def backward_kernel(found, back, outputs, kept, dtype):
+def backward_kernel(found, back, outputs, kept, dtype, make=None):
     """Loads what was kept and the gradients of the outputs; stores those of the ports; holds those of states and
     learned values."""
     graph = found.graph
@@ -65,7 +66,7 @@ def backward_kernel(found, back, outputs, kept, dtype):
     for index, n in back.values.items():
         total = graph.leaf("sum", (index,))
         held["value", index] = (total, graph.apply("add", total, n))
-    return Steps("backward", dtype, loads, stores, held, backwards=True).build()
+    return (make or Steps)("backward", dtype, loads, stores, held, backwards=True).build()
 
 
 def needed_values(back, forward_nodes):

@@ -193,9 +193,9 @@ class Layer(Stateful):
         if reason is not None:
             self._note(reason)
             return None
-        key = like.dtype, ports, names, self._text is self._given
+        key = like.dtype, like.device, ports, names, self._text is self._given
         if key not in self._runners:
-            self._runners[key] = self._compiled(like.dtype, ports, names)
+            self._runners[key] = self._compiled(like, ports, names)
         found = self._runners[key]
         if isinstance(found, str):
             self._runs_eagerly(found)
@@ -212,18 +212,21 @@ class Layer(Stateful):
         """Why a compiled loop is out of the question, where nobody would expect one."""
         if eager_is_asked_for():
             return "eager() was asked for"
-        if like.device.type != "cpu":
-            return f"the input is on {like.device}, and compiled loops run on the CPU"
+        if like.device.type not in ("cpu", "cuda"):
+            return f"the input is on {like.device}, and compiled loops run on the CPU and on CUDA devices"
         if transformed(like):
             return "a transform of torch is active"
         return "the input is empty" if like.numel() == 0 else None
 
-    def _compiled(self, dtype, ports, names):
-        from snn.train import fused
+    def _compiled(self, like, ports, names):
+        from snn.train import fused, triton_runner
+        description = (self._text, self.dt, self.fire, self.detach_reset, tuple(self._bounds), ports, names[0],
+                       names[1:], like.dtype)
         try:
             with plain_mode():
-                return fused.runner(self._text, self.dt, self.fire, self.detach_reset, tuple(self._bounds), ports,
-                                    names[0], names[1:], dtype)
+                if like.device.type == "cuda":
+                    return triton_runner.runner(*description, like.device)
+                return fused.runner(*description)
         except fused.NotFused as reason:
             return str(reason)
 

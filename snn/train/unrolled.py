@@ -174,14 +174,18 @@ def values_of(nodes, given, dtype):
 
 
 def _value(node, args, given, dtype):
-    if node.op in ("literal", "dt"):
+    device = next((v.device for v in given.values()), None)
+    if node.op == "literal":
         return node.attr[0]
+    if node.op == "dt":
+        return torch.tensor(node.attr[0], dtype=dtype, device=device)
     if node.op == "param":
         return given[node.attr[0]]
     if node.op in ("tensor", "constant"):
-        return node.value.to(dtype)
+        return node.value.to(device, dtype)
     if node.op in _PLAIN:
         return _PLAIN[node.op](*args)
     if node.op == "where":
-        return torch.where(torch.as_tensor(args[0]), *args[1:])
-    return EVALUATE[node.op](*(a if torch.is_tensor(a) else torch.as_tensor(a, dtype=dtype) for a in args))
+        return torch.where(torch.as_tensor(args[0], device=device), *args[1:])
+    args = (a if torch.is_tensor(a) else torch.as_tensor(a, dtype=dtype, device=device) for a in args)
+    return EVALUATE[node.op](*args)

@@ -290,3 +290,19 @@ def test_every_pointwise_model_of_the_catalogue_is_covered():
     for name in computed & others - {"PoissonSource"}:
         model = getattr(snn.neurons, name)(**UNIT)
         assert unrolled.forward_graph(model, 1, 1.0, ports=("delta",)).spike is not None
+
+
+@pytest.mark.parametrize("dt", [0.1, 0.3, 0.7])
+def test_single_precision_equals_eager_at_any_step(dt):
+    layer, x = Layer(LIF(tau_m=7.3, t_ref=0.0, **UNIT), dt=dt), torch.randn(20, 50, 100) * 0.4
+    with eager():
+        slow = layer.run(x, traces=("v",)).traces["v"]
+    assert torch.equal(slow, layer.run(x, traces=("v",)).traces["v"])
+
+
+def test_a_state_given_as_one_number_counts():
+    layer = Layer(LIF(tau_m=10.0, t_ref=0.0, C_m=10.0, **UNIT), dt=1.0)
+    rest = layer.run(torch.zeros(1, 2, 3)).state
+    with pytest.warns(UserWarning, match="'i'"):
+        v = layer.run(torch.zeros(1, 2, 3), rest._replace(i=torch.tensor(5.0)), traces=("v",)).traces["v"]
+    assert float(v[0, 0, 0]) == pytest.approx(5.0 * (1 - math.exp(-0.1)), rel=1e-5)
