@@ -1,6 +1,6 @@
 """The peers' environments: where they are, and how they are made.
 
-Each simulator lives in a virtual environment of its own, ``DIR/nest``, ``DIR/brian2``, ``DIR/brainpy``, so that their
+Each peer lives in a virtual environment of its own, ``DIR/nest``, ``DIR/snntorch`` and so on, so that their
 dependencies meet neither each other nor ours. DIR is ``--peers-dir``, else the environment variable SNN_PEERS, else
 ``~/.cache/snn/peers``. Brian2 needs a C++ compiler and ``make`` besides.
 """
@@ -10,7 +10,11 @@ import sys
 import venv
 from pathlib import Path
 
-from benchmarks.registry import ENVIRONMENTS
+from benchmarks.registry import ENVIRONMENTS as SIMULATORS
+from benchmarks.registry import ROOT
+from benchmarks.training.tasks import TRAINING_ENVIRONMENTS
+
+ENVIRONMENTS = {**SIMULATORS, **TRAINING_ENVIRONMENTS}
 
 
 def peers_dir(given=None):
@@ -39,6 +43,8 @@ def install(environment, folder):
     if not python_of(environment, folder).exists():
         venv.create(place, with_pip=True)
     command = [python_of(environment, folder), "-m", "pip", "install", "--quiet", *ENVIRONMENTS[environment]]
+    if environment in TRAINING_ENVIRONMENTS:      # else pip may replace a CPU build of torch by a CUDA build
+        command += ["--constraint", ROOT / "constraints.txt"]
     if subprocess.run(command).returncode:
         raise RuntimeError(f"peers.{environment}: pip failed, see above ({place}). Check the network and try again.")
     return place

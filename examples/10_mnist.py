@@ -1,6 +1,7 @@
-"""A convolutional spiking network on MNIST: grey values as constant input for four steps, above 0.98 on the test images.
+"""A convolutional spiking network on MNIST, above 0.98 on the test images.
 
-The epoch is not chosen: the network of the last epoch is tested once on the 10,000 test images.
+Grey values are a constant input for four steps; the first layer of neurons turns them into spikes. Nothing is chosen by
+the test images: the network of the last epoch is tested once.
 
 Run: python examples/10_mnist.py        (needs mnist/ in SNN_DATA; about five minutes on two cores)
 """
@@ -14,6 +15,7 @@ import snn.train as st
 from snn.datasets import mnist
 from snn.datasets.encode import Repeat
 from snn.datasets.loader import Loader
+from snn.errors import MissingFile
 from snn.neurons import LIF, LeakyReadout
 
 tiny = os.environ.get("SNN_TINY") == "1"
@@ -21,8 +23,8 @@ epochs, steps, channels = (1, 2, 4) if tiny else (2, 4, 32)
 
 try:
     train, test = mnist.load()
-except FileNotFoundError as missing:
-    raise SystemExit(f"{missing}") from None
+except MissingFile as missing:
+    raise SystemExit(print(missing) if tiny else f"{missing}") from None
 if tiny:
     train, test = train.take(slice(0, 256)), test.take(slice(0, 128))
 

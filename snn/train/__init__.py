@@ -15,7 +15,7 @@ _HOME = {
         "folded": "Folded Dropout",
         "linear": "Linear",
         "memory": "keep_memory",
-        "delay": "Delay AxonalDelay",
+        "delay": "Delay AxonalDelay parameter_groups",
         "kernels_of_delay": "Gaussian SmoothedGradient",
         "held": "reset detach scope eager",
         "readout": "Last Max Mean SumOfSoftmax EveryStep",

@@ -10,10 +10,10 @@ from snn.train.delay import Delay, parameter_groups
 from snn.train.kernels_of_delay import Gaussian
 
 
-def recovered(task, seed, updates, n=512):
+def recovered(task, seed, updates, n=1024):
     torch.manual_seed(seed)
     x, y = (torch.from_numpy(a).float().transpose(0, 1).contiguous() for a in task.draw(n, seed=seed))
-    made = Delay(task.inputs, task.outputs, longest=float(task.longest), dt=1.0, kernel=Gaussian(share=0.6))
+    made = Delay(task.inputs, task.outputs, longest=float(task.longest), dt=1.0, kernel=Gaussian(share=0.9))
     nn.init.zeros_(made.weight)
     optimiser = torch.optim.Adam(parameter_groups(made, lr=0.03, ratio=0.1 / 0.03))
     for update in range(updates):
