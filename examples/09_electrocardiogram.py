@@ -21,7 +21,7 @@ from snn.errors import MissingFile
 from snn.neurons import ALIF, LeakyReadout
 
 tiny = os.environ.get("SNN_TINY") == "1"
-epochs, seeds, cells = (1, (0,), 16) if tiny else (100, (0, 1, 2), 64)
+epochs, seeds, cells = (1, (0,), 16) if tiny else (60, (0, 1, 2), 128)
 RATE, FIRST = 2e-2, 10
 
 try:
@@ -36,7 +36,7 @@ held_out = np.arange(len(train)) % 10 == 0
 def network(seed):
     torch.manual_seed(seed)
     draw = np.random.default_rng(seed)
-    tau_m, tau_a = (np.exp(draw.uniform(*np.log(ends), cells)) for ends in ((20.0, 120.0), (200.0, 800.0)))
+    tau_m, tau_a = (np.exp(draw.uniform(*np.log(ends), cells)) for ends in ((8.0, 80.0), (200.0, 800.0)))
     adaptive = ALIF(E_L=0.0, V_th=1.0, V_reset=0.0, t_ref=0.0, beta=0.2, tau_m=tau_m, tau_a=tau_a)
     hidden = st.Layer(adaptive, cells, dt=qtdb.DT, fire=st.MultiGaussian(gamma=0.3), learn=("tau_m", "tau_a"))
     readout = st.Layer(LeakyReadout(tau=np.full(6, 40.0)), 6, dt=qtdb.DT, learn=("tau",))

@@ -54,7 +54,8 @@ def peak(runs, name="peak_mb"):
 def equality(side, verdict):
     """What was compared: the largest relative differences, the rates of our layers, and what is not equal by nature."""
     return {"equations": side.equations, "error_64": verdict.errors.get("float64"),
-            "error_32": verdict.errors.get("float32"), **({"rates": verdict.rates} if verdict.rates else {})}
+            "error_32": verdict.errors.get("float32"), **({"rates": verdict.rates} if verdict.rates else {}),
+            **({"single_on": verdict.fewer} if verdict.fewer else {})}
 
 
 def comparison(task, side, runs, ours):

@@ -16,7 +16,7 @@ _HOME = {
         "linear": "Linear",
         "memory": "keep_memory",
         "delay": "Delay AxonalDelay parameter_groups",
-        "kernels_of_delay": "Gaussian SmoothedGradient",
+        "kernels_of_delay": "Gaussian SmoothedGradient Rounded",
         "held": "reset detach scope eager",
         "readout": "Last Max Mean SumOfSoftmax EveryStep",
         "losses": "CrossEntropy StepCrossEntropy RateLoss FirstSpikeLoss VanRossum TargetRates accuracy",

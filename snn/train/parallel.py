@@ -30,8 +30,7 @@ def words(*values):
 
 
 def run(address, arguments, *, parts=None, step=0):
-    """Call the kernel at ``address`` with the int64 array ``arguments`` (of numpy or ctypes) for every part 0 .. parts -
-    1."""
+    """Call the kernel at ``address`` with the int64 array ``arguments`` (of numpy or ctypes) once for every part."""
     parts = torch.get_num_threads() if parts is None else parts
     given = arguments.ctypes.data if isinstance(arguments, np.ndarray) else ctypes.addressof(arguments)
     begin = _parallel()

@@ -8,8 +8,8 @@ import torch
 from spikingjelly.activation_based.base import MemoryModule
 
 from snn.errors import DataError, RunError, SnnError
-from snn.train.history import Meter
 from snn.train.held import reset
+from snn.train.history import Meter
 
 
 class Source:

@@ -9,8 +9,8 @@ from spikingjelly.activation_based import surrogate as theirs
 from torch import nn
 
 from snn.neurons import LIF, LeakyReadout, SoftLIF
-from snn.train.layer import Layer
 from snn.train.held import eager
+from snn.train.layer import Layer
 from snn.train.surrogate import ATan, Sigmoid, Triangle
 
 UNIT = {"E_L": 0.0, "V_th": 1.0, "V_reset": 0.0, "t_ref": 0.0}

@@ -11,9 +11,9 @@ import torch
 import snn.neurons
 from snn.contract import Neuron, choose, param, unitless
 from snn.neurons import ALIF, LIF, AdEx, CobaLIF, CubaLIF, Izhikevich, LeakyReadout
-from snn.train import fused, unrolled
-from snn.train.layer import Layer
+from snn.train import unrolled
 from snn.train.held import eager
+from snn.train.layer import Layer
 from snn.train.surrogate import ATan, MultiGaussian, Rectangle, Sigmoid, SuperSpike, Triangle
 
 UNIT = {"E_L": 0.0, "V_th": 1.0, "V_reset": 0.0}
@@ -105,7 +105,8 @@ def test_every_surrogate(fire):
 OPERATIONS = {
     "div": lambda v: v / (torch.abs(v) + 1.0), "exp": lambda v: torch.exp(-torch.abs(v)),
     "sqrt": lambda v: torch.sqrt(v * v + 1.0), "log": lambda v: torch.log(v * v + 1.5),
-    "sin": torch.sin, "cos": torch.cos, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "minimum": lambda v: torch.minimum(v, 0.5 * v + 0.1),
+    "sin": torch.sin, "cos": torch.cos, "tanh": torch.tanh, "sigmoid": torch.sigmoid,
+    "minimum": lambda v: torch.minimum(v, 0.5 * v + 0.1),
     "maximum": lambda v: torch.maximum(v, 0.1 - v), "clamp": lambda v: torch.clamp(v, -0.3, 0.4), "relu": torch.relu,
     "where": lambda v: torch.where(v > 0.1, v * v, -v), "square": torch.square, "cube": lambda v: torch.tanh(v) ** 3,
     "power": lambda v: (torch.tanh(v) + 1.5) ** 1.7, "neg": lambda v: -v, "reciprocal": lambda v: 1.0 / (v * v + 1.0),
@@ -151,25 +152,6 @@ def test_gradient_of_every_operation(name, monkeypatch):
     assert layer.why_eager is None
     assert relative(slow.out.detach(), fast.out.detach()) < 1e-12
     assert relative(slow_grads[0], fast_grads[0]) < 1e-9
-
-
-def runner(model, learned=(), **options):
-    return fused.runner(model, 1.0, ATan(), options.pop("detach", True), learned, ("delta",), "z", (), torch.float32)
-
-
-def test_keeps_one_number_per_neuron_and_step():
-    pair = runner(LIF(tau_m=10.0, t_ref=0.0, **UNIT)).pair(("delta",))
-    assert [n.is_boolean for n in pair.kept] == [False]
-
-
-def test_refractory_time_of_zero_costs_nothing():
-    free, held = (runner(LIF(t_ref=t, **UNIT)).step.read for t in (0.0, 2.0))
-    assert free == ("v",) and held == ("v", "ref")
-
-
-def test_parameters_are_no_part_of_the_code():
-    one, other = (runner(LIF(tau_m=tau, t_ref=0.0, **UNIT)).pair(("delta",)).forward for tau in (5.0, 20.0))
-    assert one.kernel.text == other.kernel.text and not np.array_equal(one.uniforms, other.uniforms)
 
 
 def test_result_does_not_depend_on_threads():

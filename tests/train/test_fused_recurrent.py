@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from snn.neurons import ALIF, LIF, CubaLIF
+from snn.train.held import eager
 from snn.train.layer import Layer
 from snn.train.recurrent import Recurrent
-from snn.train.held import eager
 
 UNIT = {"E_L": 0.0, "V_th": 1.0, "V_reset": 0.0, "tau_m": 10.0}
 CASES = {

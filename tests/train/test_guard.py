@@ -13,10 +13,10 @@ from snn.train import checkpoint
 from snn.train.fitting import fit
 from snn.train.folded import Folded
 from snn.train.guard import find_origin
+from snn.train.held import reset
 from snn.train.layer import Layer
 from snn.train.losses import CrossEntropy
 from snn.train.readout import Mean
-from snn.train.held import reset
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

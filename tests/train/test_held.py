@@ -5,9 +5,9 @@ from spikingjelly.activation_based import neuron
 from torch import nn
 
 from snn.neurons import LIF, LeakyReadout
+from snn.train.held import detach, eager, reset, scope
 from snn.train.layer import Layer
 from snn.train.recurrent import Recurrent
-from snn.train.held import detach, eager, reset, scope
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from neuron_runs import every_model, noise, run
 from torch import nn
 
 from snn.neurons import LIF, CubaLIF, LeakyReadout, PoissonSource
-from snn.train.layer import Layer
 from snn.train.held import detach, eager
+from snn.train.layer import Layer
 from snn.train.surrogate import Sigmoid
 
 UNIT = {"E_L": 0.0, "V_th": 1.0, "V_reset": 0.0, "t_ref": 0.0}

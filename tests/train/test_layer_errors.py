@@ -9,8 +9,8 @@ from torch import nn
 from snn.errors import ModelError, RunError
 from snn.neurons import LIF, AdEx, LeakyReadout, SpikeSource
 from snn.spikes import Spikes
-from snn.train.layer import Layer
 from snn.train.held import detach, eager, reset
+from snn.train.layer import Layer
 
 UNIT = {"E_L": 0.0, "V_th": 1.0, "V_reset": 0.0, "t_ref": 0.0}
 

@@ -8,8 +8,8 @@ from torch import nn
 
 from snn.contract import Neuron, Value, choose, mV, param
 from snn.neurons import LIF, Izhikevich
-from snn.train.layer import Layer
 from snn.train.held import reset
+from snn.train.layer import Layer
 from snn.train.surrogate import ATan
 
 

@@ -10,9 +10,9 @@ from snn.contract import heaviside, step
 from snn.errors import ModelError
 from snn.graph import trace
 from snn.neurons import ALIF, IF, LIF, CobaLIF, CubaLIF, Izhikevich, LeakyReadout, SoftLIF
+from snn.train.held import eager
 from snn.train.layer import Layer
 from snn.train.rectifier import bent, quantisation_error, rectified
-from snn.train.held import eager
 
 UNIT = {"E_L": 0.0, "V_th": 1.0, "V_reset": 0.0, "t_ref": 0.0}
 

@@ -13,9 +13,9 @@ from torch import nn
 from snn.contract import heaviside, step
 from snn.errors import ModelError, RunError
 from snn.neurons import LIF, CubaLIF, LeakyReadout
+from snn.train.held import eager, reset
 from snn.train.layer import Layer
 from snn.train.recurrent import Recurrent, RecurrentState
-from snn.train.held import eager, reset
 
 UNIT = {"E_L": 0.0, "V_th": 1.0, "V_reset": 0.0, "t_ref": 0.0}
 
