@@ -67,7 +67,8 @@ def test_neurons_fire_and_delays_differ():
         if shape.spiking:
             assert 0.01 < found["out"].mean() < 0.9
         assert all(np.abs(found[name]).max() > 0 for name in found if name.startswith("grad_"))
-    assert np.unique(np.floor(Problem(TINY[4]).weights["d0"])).size > 3
+    delays = Problem(Shape("delay", 1, 1, (256, 256), 100)).weights["d0"]
+    assert set(np.floor(delays).ravel()) == set(range(99)) and 0.01 < (delays % 1).min() <= (delays % 1).max() < 0.99
 
 
 class Blunt(torch.autograd.Function):

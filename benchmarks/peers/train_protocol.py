@@ -25,6 +25,8 @@ from benchmarks.training.problem import KINDS, Problem, Shape
 
 GROUP_S = 0.2
 """A repetition does as many steps as last about this long, at least one."""
+FEW = 8
+"""Units per layer of the small step that loads libraries before memory is measured."""
 RATE_SCALE = 10.0
 NORM = ("gamma", "beta")
 """How names of a batch norm's weights begin."""
@@ -151,7 +153,7 @@ def serve(builders, version, argv=None):
     if options.check:
         np.savez(options.check, **results(objective, problem))
         return
-    tiny = Problem(replace(shape, batch=1, steps=2))
+    tiny = Problem(replace(shape, batch=1, steps=2, sizes=tuple(min(n, FEW) for n in shape.sizes)))
     answer(objective.step, {"version": version, "torch": torch.__version__}, stdout,
            load=lambda: built(build, tiny, dtype, options.variant).step())
 

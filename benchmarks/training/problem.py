@@ -66,8 +66,8 @@ class Problem:
         return self.random.standard_normal(shape) * gain / np.sqrt(shape[-1])
 
     def delays(self, *shape):
-        """Delays inside the kernel, none on its ends, where the package DCLS clamps."""
-        return self.random.uniform(0.02, self.shape.taps - 1.02, shape)
+        """Delays all over the kernel, none at a whole step, where linear interpolation has no derivative."""
+        return self.random.integers(0, self.shape.taps - 1, shape) + self.random.uniform(0.02, 0.98, shape)
 
     def norm(self, k, n):
         """A batch norm over n channels at its initial values."""

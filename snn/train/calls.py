@@ -108,15 +108,16 @@ class Call:
 
 
 class Fused(torch.autograd.Function):
-    """Inputs: the Runner, values of its frontier, states that move, ports. Outputs: the outputs, then those states."""
+    """Inputs: the Runner, whether there may be a backward pass, values of its frontier, states that move, ports. Outputs:
+    the outputs, then those states."""
 
     @staticmethod
-    def forward(ctx, owner, *tensors):
+    def forward(ctx, owner, grad, *tensors):
         n_values, n_states = len(owner.frontier), len(owner.step.moving)
         values, tensors = tensors[:n_values], tensors[n_values:]
         states, ports = tensors[:n_states], tensors[n_states:]
-        asked = zip(owner.ports, ctx.needs_input_grad[1 + n_values + n_states:], strict=True)
-        needed = tuple(p for p, need in asked if need) if any(ctx.needs_input_grad) else None
+        asked = zip(owner.ports, ctx.needs_input_grad[2 + n_values + n_states:], strict=True)
+        needed = tuple(p for p, need in asked if need) if grad and any(ctx.needs_input_grad) else None
         pair = owner.pair(needed)
         run = call(owner, pair.forward, ports[0].shape, ports[0].stride(), values)
         outputs = {("out", o): run.empty() for o in owner.outputs}
@@ -148,7 +149,7 @@ class Fused(torch.autograd.Function):
         values = [total_over_batch(sums.get(("value", n.index)), v)
                   for n, v in zip(owner.frontier, saved[:n_values], strict=True)]
         states = [held["state", k] if k in owner.step.read else None for k in owner.step.moving]
-        return None, *values, *states, *(ports.get(("port", p)) for p in owner.ports)
+        return None, None, *values, *states, *(ports.get(("port", p)) for p in owner.ports)
 
 
 def total_over_batch(columns, value):

@@ -135,7 +135,7 @@ class Runner:
         x = [dense(inputs[p].to(self.dtype), self.n > 1) for p in self.ports]
         if any(one.stride() != x[0].stride() for one in x):
             x = [one.contiguous() for one in x]
-        out = Fused.apply(self, *values, *before, *x)
+        out = Fused.apply(self, torch.is_grad_enabled(), *values, *before, *x)
         k = len(self.outputs)
         after = dict(zip(self.step.moving, out[k:], strict=True))
         return dict(zip(self.outputs, out, strict=False)), state._replace(**after)

@@ -23,20 +23,20 @@ def run(owner, x, state, z0, weight, fields):
     """
     values, before = owner.prepare(state, fields)
     cast = (t.to(owner.dtype).contiguous() for t in (weight, z0, x))
-    out = FusedRecurrent.apply(owner, *cast, *values, *before)
+    out = FusedRecurrent.apply(owner, torch.is_grad_enabled(), *cast, *values, *before)
     k = len(owner.outputs)
     after = dict(zip(owner.step.moving, out[k:-1], strict=True))
     return dict(zip(owner.outputs, out, strict=False)), state._replace(**after), out[-1]
 
 
 class FusedRecurrent(torch.autograd.Function):
-    """Inputs: Runner, weight, last spikes, x, values of the frontier, states. Outputs: outputs, states, last spikes."""
+    """Inputs: Runner, whether there may be a backward pass, weight, last spikes, x, values of the frontier, states. Outputs: outputs, states, last spikes."""
 
     @staticmethod
-    def forward(ctx, owner, weight, z0, x, *tensors):
+    def forward(ctx, owner, grad, weight, z0, x, *tensors):
         n_values = len(owner.frontier)
         values, states = tensors[:n_values], tensors[n_values:]
-        needed = owner.ports if any(ctx.needs_input_grad) else None
+        needed = owner.ports if grad and any(ctx.needs_input_grad) else None
         pair = owner.recurrent(needed)
         call, delay = Call(owner, pair.forward, x.shape, x.stride(), values), len(z0)
         spikes = pool.empty((delay + call.steps, *x.shape[1:]), owner.dtype)
@@ -82,7 +82,7 @@ class FusedRecurrent(torch.autograd.Function):
         for t in reversed(range(call.steps)):
             _spike_gradient(g_z, t, found["z"], grads[-1], g_x, weight, delay)
             parallel.run(compiled.address, words, parts=call.parts, step=t)
-        return None, *_weights(ctx, weight, spikes, g_x, grads[-1]), g_x, *(
+        return None, None, *_weights(ctx, weight, spikes, g_x, grads[-1]), g_x, *(
             total_over_batch(sums.get(("value", n.index)), v) for n, v in zip(owner.frontier, values, strict=True)), *(
             held["state", k] if k in owner.step.read else None for k in owner.step.moving)
 
@@ -104,9 +104,9 @@ def _spike_gradient(out, t, given, last, g_x, weight, delay):
 def _weights(ctx, weight, spikes, g_x, last):
     """Gradients of the matrix and of the spikes before the first step."""
     steps, n, delay = len(g_x), g_x.shape[-1], len(spikes) - len(g_x)
-    g_weight = _outer(g_x.view(-1, n), spikes[:steps].view(-1, n)) if ctx.needs_input_grad[1] else None
+    g_weight = _outer(g_x.view(-1, n), spikes[:steps].view(-1, n)) if ctx.needs_input_grad[2] else None
     g_before = None
-    if ctx.needs_input_grad[2]:
+    if ctx.needs_input_grad[3]:
         g_before = torch.zeros_like(spikes[:delay])
         g_before[:steps] = torch.matmul(g_x[:delay], weight)
         if last is not None and delay > steps:

@@ -11,13 +11,16 @@ What it is
 """
 import math
 from collections import OrderedDict
+from itertools import cycle
 
 import numpy as np
 import torch
 
 LARGE = 1 << 18
+LINE, PAGE = 64, 4096
 KEEP = 1 << 30
 _free = OrderedDict()
+_places = cycle(range(0, PAGE, 11 * LINE))
 _waiting = [0]
 
 
@@ -45,7 +48,11 @@ def _give_back(block):
 def _block(size):
     blocks = _free.get(size)
     if not blocks:
-        return np.empty(size, np.uint8)
+        # Vectors that cross a line of the cache are slow, and numpy begins anywhere; arrays that begin at the same place
+        # of a page get into each other's way.
+        whole = np.empty(size + PAGE + LINE, np.uint8)
+        begin = -whole.ctypes.data % LINE + next(_places)
+        return whole[begin:begin + size]
     _waiting[0] -= size
     block = blocks.pop()
     if not blocks:
@@ -59,8 +66,9 @@ def empty(shape, dtype, stride=None):
     size = math.prod(shape) * dtype.itemsize
     if size < LARGE:
         return torch.empty(shape, dtype=dtype) if stride is None else torch.empty_strided(shape, stride, dtype=dtype)
-    lease = _block(size).view(_Lease)
-    lease.block = lease.base
+    block = _block(size)
+    lease = block.view(_Lease)
+    lease.block = block
     flat = torch.from_numpy(lease).view(dtype)
     return flat.view(shape) if stride is None else flat.as_strided(shape, stride)
 
