@@ -108,8 +108,8 @@ class Call:
 
 
 class Fused(torch.autograd.Function):
-    """Inputs: the Runner, whether there may be a backward pass, values of its frontier, states that move, ports. Outputs:
-    the outputs, then those states."""
+    """Inputs: the Runner, whether a backward pass may follow, values of its frontier, states that move, ports.
+    Outputs: the outputs, then those states."""
 
     @staticmethod
     def forward(ctx, owner, grad, *tensors):

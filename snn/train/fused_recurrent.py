@@ -30,7 +30,8 @@ def run(owner, x, state, z0, weight, fields):
 
 
 class FusedRecurrent(torch.autograd.Function):
-    """Inputs: Runner, whether there may be a backward pass, weight, last spikes, x, values of the frontier, states. Outputs: outputs, states, last spikes."""
+    """Inputs: Runner, whether a backward pass may follow, weight, last spikes, x, values of the frontier, states.
+    Outputs: outputs, states, last spikes."""
 
     @staticmethod
     def forward(ctx, owner, grad, weight, z0, x, *tensors):

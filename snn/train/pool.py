@@ -48,8 +48,8 @@ def _give_back(block):
 def _block(size):
     blocks = _free.get(size)
     if not blocks:
-        # Vectors that cross a line of the cache are slow, and numpy begins anywhere; arrays that begin at the same place
-        # of a page get into each other's way.
+        # Vectors that cross a line of the cache are slow, and numpy begins anywhere; arrays that begin at the same
+        # place of a page get into each other's way.
         whole = np.empty(size + PAGE + LINE, np.uint8)
         begin = -whole.ctypes.data % LINE + next(_places)
         return whole[begin:begin + size]
