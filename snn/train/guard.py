@@ -141,4 +141,5 @@ def refusal(net, run, shape, *, loss, place, kept):
         problem = f"fit.gradient: {gradient} is not finite in {place}" + (f"; {origin}" if origin else "")
     else:
         problem = f"fit.loss: is {loss} in {place}; {origin or 'all outputs of the net are finite'}"
-    return RunError(f"{problem}. {kept} A smaller learning rate, or Options(clip=1.0), may keep it finite.")
+    return RunError(f"{problem}. {kept} A smaller learning rate, Options(clip=1.0), a narrower "
+                    "or lower surrogate or smaller recurrent weights may keep it finite.")
