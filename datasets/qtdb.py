@@ -8,8 +8,8 @@ What it is
 Labels
     About a tenth of the steps has no label (all six entries zero), at the begin or at the end: ``y`` is -1 there and
     ``mask`` False. The accuracy published with this encoding (0.84 to 0.86) takes the largest of six zeros, so those
-    steps count as class 0, and leaves out the first ten steps; ``y_published`` has the labels like that, for a comparison
-    of like with like. Always guessing the most frequent class is right in 0.34 of the labelled test steps, and in 0.30
+    steps count as class 0, and leaves out the first ten steps; ``y_published`` has the labels like that, to compare
+    like with like. Always guessing the most frequent class is right in 0.34 of the labelled test steps, and in 0.30
     of all.
 
 Layout
