@@ -282,8 +282,8 @@ def ignores_silence(model, n, constant):
     return all(k in constant or a is b for k, a, b in zip(model.State._fields, after, before, strict=True))
 
 
-def reachable(roots):
-    """All nodes that ``roots`` depend on, arguments first; constants are leaves."""
+def reachable(roots, given=()):
+    """All nodes that ``roots`` depend on, arguments first; constants and nodes whose index is ``given`` are leaves."""
     seen, order = set(), []
     stack = [(n, False) for n in reversed(list(roots))]
     while stack:
@@ -293,6 +293,6 @@ def reachable(roots):
         elif node.index not in seen:
             seen.add(node.index)
             stack.append((node, True))
-            if node.value is None:
+            if node.value is None and node.index not in given:
                 stack.extend((a, False) for a in reversed(node.args))
     return order

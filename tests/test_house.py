@@ -17,7 +17,7 @@ EVERYTHING = [*CODE, *(f for folder in OTHERS for f in (ROOT / folder).rglob("*.
 
 # Lower floors first. A module may import its own floor and those below, and nobody else.
 FLOORS = [
-    "snn.errors snn.random",
+    "snn.errors snn.interrupt snn.random",
     "snn.contract snn.spikes",
     "snn.network snn.connect snn.csr snn.distance snn.build snn.build_distance snn.distributions snn.exact snn.graph "
     "snn.operations snn.silence snn.delays snn.drives "

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 from snn.graph import reachable
-from snn.run.block import BOOL, I8, I32, I64, Block
+from snn.run.block import I8, I64, Block
 from snn.run.vectors import Vectors
 
 CHUNK = 256
@@ -213,22 +213,4 @@ class _Update:
 
     def _collect(self, fired, count):
         """Append the neurons whose lane fired; lanes behind the last neuron do not count."""
-        b, k = self.b, self.k
-        mask = b.zext(b.bitcast(fired, ir.IntType(self.v.lanes)), I64)
-        before = b.block
-        head, inside, after = (b.append_basic_block(n) for n in ("spikes", "spike", "quiet"))
-        b.branch(head)
-        b.position_at_end(head)
-        m, c = b.phi(I64), b.phi(I64)
-        m.add_incoming(mask, before)
-        c.add_incoming(count, before)
-        b.cbranch(b.icmp_unsigned("!=", m, k.i64(0)), inside, after)
-        b.position_at_end(inside)
-        neuron = b.add(self.i, b.cttz(m, ir.Constant(BOOL, 0)))
-        b.store(b.trunc(neuron, I32), k.at(self.ids, c, 4))
-        m.add_incoming(b.and_(m, b.sub(m, k.i64(1))), inside)
-        c.add_incoming(b.add(c, b.zext(b.icmp_signed("<", neuron, self.n), I64)), inside)
-        b.branch(head)
-        b.position_at_end(after)
-        return c
-
+        return self.v.append_lanes(fired, self.i, self.ids, count, below=self.n)

@@ -8,8 +8,6 @@ blocks.
 import contextlib
 import os
 import platform
-import signal
-import threading
 import time
 import warnings
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from snn.errors import RunError
+from snn.interrupt import Interrupt
 from snn.plan import make_plan
 from snn.record import MemorySink, RecordSpikes, RecordState, RecordWeights
 from snn.run.event import EventDriven
@@ -104,7 +103,7 @@ class _Run:
         """Run to the end; returns whether it was interrupted."""
         block, session = 16, self.session
         self._weights(session.step - 1)
-        with _Interrupt() as interrupt, _bar(session.step, self.stop, self.progress) as bar:
+        with Interrupt() as interrupt, _bar(session.step, self.stop, self.progress) as bar:
             while session.step < self.stop and not interrupt.asked:
                 before, t = session.step, time.perf_counter()
                 reached = session.advance(min(session.step + block, self.stop, self._next_due()))
@@ -128,26 +127,6 @@ class _Run:
             if step in steps:
                 for sink in self.sinks:
                     sink.weights(channel, step, self.session.weights(channel.projection)[synapses])
-
-
-class _Interrupt:
-    """Turns the first Ctrl-C into a flag; in a thread other than the main one it does nothing."""
-
-    asked = False
-
-    def __enter__(self):
-        self.before = None
-        if threading.current_thread() is threading.main_thread():
-            self.before = signal.signal(signal.SIGINT, self._ask)
-        return self
-
-    def _ask(self, *_):
-        self.asked = True
-        signal.signal(signal.SIGINT, self.before)
-
-    def __exit__(self, *_):
-        if self.before is not None and not self.asked:
-            signal.signal(signal.SIGINT, self.before)
 
 
 @contextlib.contextmanager

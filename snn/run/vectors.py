@@ -143,6 +143,29 @@ class Vectors:
         t = b.fdiv(b.fsub(one, e), b.fadd(e, one))
         return b.select(b.fcmp_ordered("<", x, self.number(0.0)), b.fneg(t), t)
 
+    def append_lanes(self, chosen, first, ids, count, below=None):
+        """Append ``first`` plus the number of every lane that is ``chosen`` to the int32 at ``ids``, behind ``count`` of
+        them; returns the new count. Numbers that are not ``below`` do not count."""
+        b, k = self.b, self.k
+        mask = b.zext(b.bitcast(chosen, ir.IntType(self.lanes)), I64)
+        before = b.block
+        head, inside, after = (b.append_basic_block(n) for n in ("spikes", "spike", "quiet"))
+        b.branch(head)
+        b.position_at_end(head)
+        m, c = b.phi(I64), b.phi(I64)
+        m.add_incoming(mask, before)
+        c.add_incoming(count, before)
+        b.cbranch(b.icmp_unsigned("!=", m, k.i64(0)), inside, after)
+        b.position_at_end(inside)
+        number = b.add(first, b.cttz(m, ir.Constant(BOOL, 0)))
+        b.store(b.trunc(number, I32), k.at(ids, c, 4))
+        one = k.i64(1) if below is None else b.zext(b.icmp_signed("<", number, below), I64)
+        m.add_incoming(b.and_(m, b.sub(m, k.i64(1))), inside)
+        c.add_incoming(b.add(c, one), inside)
+        b.branch(head)
+        b.position_at_end(after)
+        return c
+
     # -- random numbers: the definitions of snn.random, 32 bits per neuron and step
     def step_keys(self, key):
         """``snn.random.step_keys``: bits64(key, step) cut into two words."""

@@ -11,8 +11,6 @@ Example::
     print(history.best, evaluate(net, test, loss, score=loss.accuracy))
 """
 import os
-import signal
-import threading
 import warnings
 from numbers import Integral
 
@@ -20,6 +18,7 @@ import torch
 from torch import nn
 
 from snn.errors import RunError
+from snn.interrupt import Interrupt
 from snn.train.folder import Folder
 from snn.train.loop import Loop
 from snn.train.options import Options
@@ -60,7 +59,7 @@ def fit(net, data, loss, optimiser, *, epochs, validation=None, score=None, out=
     loop.prepare()
     was_training = net.training
     try:
-        with loop.folder.open(loop.history.records), loop.forward, _Interrupt() as interrupt:
+        with loop.folder.open(loop.history.records), loop.forward, Interrupt() as interrupt:
             loop.run(interrupt)
     finally:
         net.train(was_training)
@@ -102,24 +101,3 @@ def _check(net, loss, optimiser, epochs, validation, out, options):
         raise RunError(f"fit.out: is {out!r}. Give the name of a folder, or None to write nothing.")
     if options.patience is not None and validation is None:
         raise RunError("fit.validation: is None with Options(patience=...). Give data to stop by.")
-
-
-class _Interrupt:
-    """Turns the first Ctrl-C into a flag, the second ends the run at once; in another thread than the main one it does
-    nothing."""
-
-    asked = False
-
-    def __enter__(self):
-        self.before = None
-        if threading.current_thread() is threading.main_thread():
-            self.before = signal.signal(signal.SIGINT, self._ask)
-        return self
-
-    def _ask(self, *_):
-        self.asked = True
-        signal.signal(signal.SIGINT, self.before)
-
-    def __exit__(self, *_):
-        if self.before is not None and not self.asked:
-            signal.signal(signal.SIGINT, self.before)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
+from snn.graph import reachable
 from snn.run.block import BOOL, I8, Block
 from snn.run.vectors import Vectors
 
@@ -97,7 +98,7 @@ class Steps:
         self.loads, self.stores, self.held = loads, stores, held
         given = {n.index for n in loads.values()} | {before.index for before, _ in held.values()}
         roots = [*stores.values(), *(after for _, after in held.values())]
-        self.order = [n for n in _until(roots, given) if n.index not in given]
+        self.order = [n for n in reachable(roots, given) if n.index not in given]
         read = {a.index for n in self.order for a in n.args} | {r.index for r in roots}
         self.used = given & read
         self.uniforms = tuple(n for n in self.order if n.kind == "uniform" and n.op != "literal")
@@ -239,18 +240,3 @@ class Steps:
 
 def _suffix(element):
     return {"i8": "i8", "float": "f32", "double": "f64"}[str(element)]
-
-
-def _until(roots, given):
-    """Nodes that ``roots`` depend on, arguments first, not looking behind those in ``given``."""
-    order, seen, stack = [], set(), [(n, False) for n in reversed(roots)]
-    while stack:
-        node, done = stack.pop()
-        if done:
-            order.append(node)
-        elif node.index not in seen:
-            seen.add(node.index)
-            stack.append((node, True))
-            if node.value is None and node.index not in given:
-                stack.extend((a, False) for a in reversed(node.args))
-    return order

@@ -12,7 +12,7 @@ width]).
 
 from llvmlite import ir
 
-from snn.run.block import BOOL, I32, I64
+from snn.run.block import I32, I64
 from snn.train.kernel import Steps, leaf
 
 BLOCK = 8
@@ -56,7 +56,7 @@ class _Recurrent(Steps):
 
         def vector(i, count):
             z = self._load(base, b.add(self.row_start, i), None, False)
-            return self._append(b.fcmp_unordered("!=", z, v.number(0.0)), i, count)
+            return v.append_lanes(b.fcmp_unordered("!=", z, v.number(0.0)), i, self.list, count)
 
         def single(i, count):
             z = v.scalar_at(base, b.add(self.row_start, i))
@@ -65,26 +65,6 @@ class _Recurrent(Steps):
 
         count = k.loop(k.i64(0), whole, v.lanes, vector, k.i64(0))
         return k.loop(whole, self.width, 1, single, count)
-
-    def _append(self, fired, i, count):
-        b, k = self.b, self.k
-        mask = b.zext(b.bitcast(fired, ir.IntType(self.v.lanes)), I64)
-        before = b.block
-        head, inside, after = (b.append_basic_block(n) for n in ("spikes", "spike", "quiet"))
-        b.branch(head)
-        b.position_at_end(head)
-        m, c = b.phi(I64), b.phi(I64)
-        m.add_incoming(mask, before)
-        c.add_incoming(count, before)
-        b.cbranch(b.icmp_unsigned("!=", m, k.i64(0)), inside, after)
-        b.position_at_end(inside)
-        neuron = b.add(i, b.cttz(m, ir.Constant(BOOL, 0)))
-        b.store(b.trunc(neuron, I32), k.at(self.list, c, 4))
-        m.add_incoming(b.and_(m, b.sub(m, k.i64(1))), inside)
-        c.add_incoming(b.add(c, k.i64(1)), inside)
-        b.branch(head)
-        b.position_at_end(after)
-        return c
 
     def _sum(self, i, vectors, fired, given, total, mask):
         """``total[i:] = given[i:] + sum of weight[j, i:]`` over the neurons j that fired, for ``vectors`` vectors."""
