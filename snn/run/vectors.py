@@ -144,8 +144,8 @@ class Vectors:
         return b.select(b.fcmp_ordered("<", x, self.number(0.0)), b.fneg(t), t)
 
     def append_lanes(self, chosen, first, ids, count, below=None):
-        """Append ``first`` plus the number of every lane that is ``chosen`` to the int32 at ``ids``, behind ``count`` of
-        them; returns the new count. Numbers that are not ``below`` do not count."""
+        """Append ``first`` plus the number of every lane that is ``chosen`` to the int32 at ``ids``, behind the
+        ``count`` that are there; returns the new count. Numbers that are not ``below`` do not count."""
         b, k = self.b, self.k
         mask = b.zext(b.bitcast(chosen, ir.IntType(self.lanes)), I64)
         before = b.block
