@@ -150,15 +150,19 @@ def network(file, builder):
     return net
 
 
+def read(path):
+    """What a TOML file holds, as a dict; DataError where it is none."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"file: is no TOML ({error}). See the page `Command line` of the documentation.") from error
+
+
 def load(path):
     """``(net, arguments)`` of an experiment file: the Network, and the other arguments of ``snn.simulate`` by name."""
     path = Path(path)
     with at(path.name):
-        try:
-            raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise DataError(f"file: is no TOML ({error}). See the page `Command line` of the documentation.") from error
-        file, builder = parse(File, raw, ""), Builder(path.parent)
+        file, builder = parse(File, read(path), ""), Builder(path.parent)
         run = parse(RunTable, file.run, "run")
         net = network(file, builder)
         arguments = {"duration": run.duration, "dt": run.dt, "seed": run.seed,

@@ -19,7 +19,6 @@ import inspect
 import json
 import runpy
 import time
-import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from typing import Any
 import torch
 
 from snn.errors import DataError, RunError, SnnError
-from snn.experiment import Item, Table, parse
+from snn.experiment import Item, Table, parse, read
 from snn.items import Builder, at, named
 from snn.train import checkpoint
 from snn.train.fitting import evaluate, fit
@@ -133,11 +132,7 @@ def load(path, *, epochs=None, seed=None):
     """The :class:`Training` of a training file; ``epochs`` and ``seed`` replace those of the file."""
     path = Path(path)
     with at(path.name):
-        try:
-            raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise DataError(f"file: is no TOML ({error}). See the page `Command line` of the documentation.") from error
-        file = parse(File, raw, "")
+        file = parse(File, read(path), "")
         seed = file.seed if seed is None else seed
         table, builder = parse(TrainingTable, file.training, "training"), Layers(path.parent, file.dt)
         epochs = table.epochs if epochs is None else epochs

@@ -6,8 +6,8 @@ What it is
     arrays: when the last tensor on one dies, its memory waits here for the next array of the same size. A training step
     asks for the same sizes again and again.
 
-    At most :data:`KEEP` bytes wait, the oldest are given back first; :func:`release` gives back all. Small arrays are
-    left to torch.
+    At most :data:`KEEP` bytes of :data:`SIZES` sizes wait, the oldest sizes are given back first; :func:`release`
+    gives back all. Small arrays are left to torch.
 """
 import math
 from collections import OrderedDict
@@ -18,10 +18,9 @@ import torch
 
 LARGE = 1 << 18
 LINE, PAGE = 64, 4096
-KEEP = 1 << 30
+KEEP, SIZES = 1 << 30, 64
 _free = OrderedDict()
 _places = cycle(range(0, PAGE, 11 * LINE))
-_waiting = [0]
 
 
 class _Lease(np.ndarray):
@@ -34,30 +33,25 @@ class _Lease(np.ndarray):
 
 
 def _give_back(block):
+    """Let a block wait. A lease may end in any thread, and in the middle of any line of this module, so each change is
+    one operation of a container, and none relies on the one before."""
     _free.setdefault(block.nbytes, []).append(block)
-    _free.move_to_end(block.nbytes)
-    _waiting[0] += block.nbytes
-    while _waiting[0] > KEEP:
-        size, blocks = next(iter(_free.items()))
-        blocks.pop()
-        _waiting[0] -= size
-        if not blocks:
-            del _free[size]
+    while sum(size * len(blocks) for size, blocks in list(_free.items())) > KEEP or len(_free) > SIZES:
+        try:
+            _free.popitem(last=False)
+        except KeyError:
+            return
 
 
 def _block(size):
-    blocks = _free.get(size)
-    if not blocks:
+    try:
+        return _free[size].pop()
+    except (KeyError, IndexError):
         # Vectors that cross a line of the cache are slow, and numpy begins anywhere; arrays that begin at the same
         # place of a page get into each other's way.
         whole = np.empty(size + PAGE + LINE, np.uint8)
         begin = -whole.ctypes.data % LINE + next(_places)
         return whole[begin:begin + size]
-    _waiting[0] -= size
-    block = blocks.pop()
-    if not blocks:
-        del _free[size]
-    return block
 
 
 def empty(shape, dtype, stride=None):
@@ -75,6 +69,6 @@ def empty(shape, dtype, stride=None):
 
 def release():
     """Give all waiting memory back to the system; returns how many bytes that were."""
+    waiting = sum(size * len(blocks) for size, blocks in list(_free.items()))
     _free.clear()
-    waiting, _waiting[0] = _waiting[0], 0
     return waiting

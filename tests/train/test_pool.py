@@ -1,5 +1,6 @@
 """Work arrays that are used again: never while somebody holds them, and never without bound."""
 import gc
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
@@ -46,3 +47,20 @@ def test_small_arrays_are_left_to_torch_and_waiting_ones_are_bounded(monkeypatch
     waiting = pool.release()
     assert 0 < waiting <= 3 << 20
     assert pool.release() == 0
+
+
+def test_threads_never_share_an_array(monkeypatch):
+    pool.release()
+    monkeypatch.setattr(pool, "KEEP", 3 << 20)
+
+    def work(mine):
+        for k in range(60):
+            arrays = [pool.empty(((1 << 17) + 1024 * ((k + j) % 3),), torch.float32).fill_(mine) for j in range(3)]
+            if not all(bool((a == mine).all()) for a in arrays):
+                return False
+        return True
+
+    with ThreadPoolExecutor(6) as threads:
+        assert all(threads.map(work, range(6)))
+    gc.collect()
+    assert pool.release() <= 3 << 20
