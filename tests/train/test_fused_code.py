@@ -4,6 +4,8 @@ import torch
 
 from snn.neurons import LIF
 from snn.train import fused
+from snn.train.held import eager
+from snn.train.layer import Layer
 from snn.train.surrogate import ATan
 
 UNIT = {"E_L": 0.0, "V_th": 1.0, "V_reset": 0.0}
@@ -26,3 +28,18 @@ def test_refractory_time_of_zero_costs_nothing():
 def test_parameters_are_no_part_of_the_code():
     one, other = (runner(LIF(tau_m=tau, t_ref=0.0, **UNIT)).pair(("delta",)).forward for tau in (5.0, 20.0))
     assert one.kernel.text == other.kernel.text and not np.array_equal(one.uniforms, other.uniforms)
+
+
+class Divides(LIF):
+    """Every step divides a number by a state."""
+
+    def flow(self, s, dt):
+        return s._replace(v=0.7 / (s.v * s.v + 1.3))
+
+
+def test_a_number_divided_by_a_state_rounds_as_in_torch():
+    layer = Layer(Divides(t_ref=0.0, **UNIT), dt=1.0)
+    x = torch.randn(5, 40, 100)
+    with eager():
+        slow = layer.run(x, traces=("v",)).traces["v"]
+    assert torch.equal(slow, layer.run(x, traces=("v",)).traces["v"]) and layer.why_eager is None
