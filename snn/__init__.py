@@ -26,21 +26,23 @@ _HOME = {
     name: module
     for module, names in {
         "snn.contract": "Neuron param",
-        "snn.network": "Network Population View Projection PoissonInput CurrentInput",
+        "snn.network": "Network Population View Projection PoissonInput CurrentInput ControlledInput",
+        "snn.plastic": "Plastic Modulator PopulationModulator",
+        "snn.rule": "SynapticRule",
         "snn.connect": "AllToAll OneToOne Probability FixedInDegree FixedOutDegree FixedTotal DistanceDependent "
                        "Edges Matrix",
         "snn.distributions": "Uniform Normal LogNormal Exponential Choice",
         "snn.spikes": "Spikes",
         "snn.record": "RecordSpikes RecordState RecordWeights Trace Result",
         "snn.run": "EventDriven Reference Clocked",
-        "snn.run.simulate": "simulate",
+        "snn.run.simulate": "simulate start",
         "snn.run.state": "save load",
         "snn.export.archive": "open",
     }.items()
     for name in names.split()
 }
-_MODULES = ("connect", "contract", "datasets", "distributions", "export", "neurons", "plasticity", "plot", "run",
-            "train")
+_MODULES = ("circuits", "connect", "contract", "datasets", "distributions", "export", "neurons", "plasticity", "plot",
+            "run", "train")
 _ERRORS = (DataError, MissingFile, ModelError, NetworkError, OutputError, RunError, SnnError)
 
 # `open` is left out: a star import must not hide the builtin.

@@ -60,25 +60,11 @@ def numbers(value):
     return np.asarray(value, dtype=np.float64)
 
 
-class Neuron:
-    """Base of all neuron models. Subclass it as a frozen, keyword-only dataclass.
-
-    A subclass states
-        ``State``   a NamedTuple of the state variables, annotated with their units
-        ``Ports``   a NamedTuple of the inputs it understands, annotated with their units
-        ``exact``   claim: ``flow(a)`` then ``flow(b)`` equals ``flow(a + b)``
-        methods ``rest``, ``flow``, ``receive``, ``margin``, ``reset`` and, where it is true, ``quiet``
+class Parameters:
+    """Base of neuron models and synaptic rules: fields made by :func:`param`, checked, bound to tensors, compared.
 
     Errors: :class:`ModelError` for a parameter that is not finite, outside its domain, or neither scalar nor 1-D.
     """
-
-    class State(NamedTuple):
-        pass
-
-    class Ports(NamedTuple):
-        pass
-
-    exact: ClassVar[bool] = False
 
     def __post_init__(self):
         for f in dataclasses.fields(self):
@@ -103,6 +89,59 @@ class Neuron:
 
     def check(self):
         """Relations between parameters; a model overrides it and raises :class:`ModelError`."""
+
+    def bind(self, n, dtype=None, device="cpu"):
+        """A copy whose fields are tensors of ``dtype``: 0-D for scalars, (n,) for per-neuron values.
+
+        ``nn.Parameter`` fields keep their graph. Errors: :class:`ModelError` where a length is not n.
+        """
+        import torch
+        bound = object.__new__(type(self))
+        for f in dataclasses.fields(self):
+            value = getattr(self, f.name)
+            # A Python number must not pass through torch's default float32.
+            t = value if isinstance(value, torch.Tensor) else torch.as_tensor(np.asarray(value, dtype=np.float64))
+            t = t.to(device=device, dtype=dtype)
+            if t.ndim == 1 and t.shape[0] != n:
+                raise ModelError(f"{type(self).__name__}.{f.name}: has {t.shape[0]} values for {n} neurons. "
+                                 "Give one number, or one value per neuron.")
+            object.__setattr__(bound, f.name, t)
+        return bound
+
+    @classmethod
+    def units(cls, kind):
+        """``{name: unit}`` of ``kind`` = ``cls.State`` or ``cls.Ports``."""
+        hints = get_type_hints(kind, include_extras=True)
+        return {name: (get_args(hints[name]) + ("1",))[1] for name in kind._fields}
+
+    def __eq__(self, other):
+        if type(self) is not type(other):
+            return NotImplemented
+        return all(np.array_equal(numbers(getattr(self, f.name)), numbers(getattr(other, f.name)))
+                   for f in dataclasses.fields(self))
+
+    __hash__ = object.__hash__
+
+
+class Neuron(Parameters):
+    """Base of all neuron models. Subclass it as a frozen, keyword-only dataclass.
+
+    A subclass states
+        ``State``   a NamedTuple of the state variables, annotated with their units
+        ``Ports``   a NamedTuple of the inputs it understands, annotated with their units
+        ``exact``   claim: ``flow(a)`` then ``flow(b)`` equals ``flow(a + b)``
+        methods ``rest``, ``flow``, ``receive``, ``margin``, ``reset`` and, where it is true, ``quiet``
+
+    Errors: :class:`ModelError` for a parameter that is not finite, outside its domain, or neither scalar nor 1-D.
+    """
+
+    class State(NamedTuple):
+        pass
+
+    class Ports(NamedTuple):
+        pass
+
+    exact: ClassVar[bool] = False
 
     def rest(self):
         """The state before anything happens, a ``State``."""
@@ -138,38 +177,6 @@ class Neuron:
         The plan refuses a longer one. A model with a closed-form flow needs no limit.
         """
         return None
-
-    def bind(self, n, dtype=None, device="cpu"):
-        """A copy whose fields are tensors of ``dtype``: 0-D for scalars, (n,) for per-neuron values.
-
-        ``nn.Parameter`` fields keep their graph. Errors: :class:`ModelError` where a length is not n.
-        """
-        import torch
-        bound = object.__new__(type(self))
-        for f in dataclasses.fields(self):
-            value = getattr(self, f.name)
-            # A Python number must not pass through torch's default float32.
-            t = value if isinstance(value, torch.Tensor) else torch.as_tensor(np.asarray(value, dtype=np.float64))
-            t = t.to(device=device, dtype=dtype)
-            if t.ndim == 1 and t.shape[0] != n:
-                raise ModelError(f"{type(self).__name__}.{f.name}: has {t.shape[0]} values for {n} neurons. "
-                                 "Give one number, or one value per neuron.")
-            object.__setattr__(bound, f.name, t)
-        return bound
-
-    @classmethod
-    def units(cls, kind):
-        """``{name: unit}`` of ``kind`` = ``cls.State`` or ``cls.Ports``."""
-        hints = get_type_hints(kind, include_extras=True)
-        return {name: (get_args(hints[name]) + ("1",))[1] for name in kind._fields}
-
-    def __eq__(self, other):
-        if type(self) is not type(other):
-            return NotImplemented
-        return all(np.array_equal(numbers(getattr(self, f.name)), numbers(getattr(other, f.name)))
-                   for f in dataclasses.fields(self))
-
-    __hash__ = object.__hash__
 
 
 def step(model, s, x, dt, fire, through=None):

@@ -55,6 +55,20 @@ class CurrentInput:
             )
 
 
+@dataclass(frozen=True, eq=False)
+class ControlledInput:
+    """An input of a size that is set between the pieces of a run: ``run.set_input(input, value)`` (:func:`snn.start`).
+
+    ``value``: at the beginning, a number or one per neuron, in the unit of the port. Formula: x.port += value.
+    Example: ``rates = ControlledInput(); net.drive(cells, rates, port="rate")``
+    """
+
+    value: Any = 0.0
+
+    def __post_init__(self):
+        _finite(self.value, "ControlledInput.value", 1)
+
+
 def _finite(value, where, most_dims):
     try:
         x = np.asarray(value, dtype=np.float64)

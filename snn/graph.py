@@ -16,12 +16,13 @@ Shapes: constants are 0-D, (n,), or (K, 1) where dt was given as K values.
 """
 
 from dataclasses import dataclass, field, fields
+from typing import ClassVar
 
 import torch
 
 from snn.contract import heaviside, step
 from snn.errors import ModelError
-from snn.exact import exact_math
+from snn.exact import EXACT
 from snn.operations import BOOLEAN, COMPARISONS, COMPOSED, EVALUATE, FUNCTIONS
 
 
@@ -119,6 +120,9 @@ class Graph:
     nodes: list = field(default_factory=list)
     known: dict = field(default_factory=dict)
 
+    # Constants are evaluated as the reference evaluates them in every step; training has torch's own functions.
+    functions: ClassVar[dict] = {**EVALUATE, **EXACT}
+
     def leaf(self, op, attr=(), value=None, is_boolean=False):
         return self._intern(op, (), attr, value, is_boolean)
 
@@ -143,7 +147,7 @@ class Graph:
         args = tuple(self.node(a) for a in args)
         value = None
         if all(a.value is not None for a in args):
-            value = EVALUATE[op](*(a.value for a in args))
+            value = self.functions[op](*(a.value for a in args))
         else:
             simpler = simplify(op, args)
             if simpler is not None:
@@ -243,14 +247,13 @@ def _trace_once(model, bound, dt, inputs, constant, keep):
         margins.append(graph.node(margin))
         return heaviside(without_scale(margins[0]))
 
-    with exact_math():
-        try:
-            after, fired = step(symbolic, model.State(**before), x, dt, fire)
-        except (TypeError, AttributeError) as err:
-            raise ModelError(
-                f"{graph.owner}: an engine cannot compile this model ({err}). "
-                "Write it with arithmetic, comparisons and torch functions of the states."
-            ) from err
+    try:
+        after, fired = step(symbolic, model.State(**before), x, dt, fire)
+    except (TypeError, AttributeError) as err:
+        raise ModelError(
+            f"{graph.owner}: an engine cannot compile this model ({err}). "
+            "Write it with arithmetic, comparisons and torch functions of the states."
+        ) from err
     state = {k: graph.node(getattr(after, k)) for k in names}
     roots = [*state.values()] + ([fired] if fired is not None else [])
     read = {n.attr[0] for n in reachable(roots) if n.op == "state"}

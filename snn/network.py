@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from snn.drives import CurrentInput, PoissonInput
+from snn.drives import ControlledInput, CurrentInput, PoissonInput
 from snn.errors import NetworkError
+from snn.plastic import PopulationModulator, plastic_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,7 @@ class Projection:
     weight: Any
     delay: Any
     round_delays: bool
+    plasticity: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,14 +163,16 @@ class Network:
                 "Give an instance of a Neuron (for example LIF()) or a SpikeSource."
             )
 
-    def connect(self, pre, post, rule, *, port, weight=None, delay, name=None, round_delays=False):
+    def connect(self, pre, post, rule, *, port, weight=None, delay, name=None, round_delays=False, plasticity=None):
         """Connect ``pre`` to ``post`` (populations or views) by ``rule``.
 
         Parameters
             port    name of an input of the post-synaptic model
             weight  number, array (one per synapse in the order of the rule), distribution; None if the rule carries
-            weights delay   ms, likewise; at least dt, whole steps unless ``round_delays``
+            weights
+            delay   ms, likewise; at least dt, whole steps unless ``round_delays``
             name    default ``pre_post``, made unique with a number
+            plasticity  a synaptic rule, a list of them, or a :class:`snn.Plastic`; default: the weights stay
         Returns: the :class:`Projection`.
         """
         pre, post = self._view(pre, "connect: pre"), self._view(post, "connect: post")
@@ -188,11 +192,14 @@ class Network:
         _check_name("Network.connect", name)
         if name in self.projections:
             raise NetworkError(f"Network.connect: a projection named {name!r} exists already. Names must be unique.")
-        self.projections[name] = Projection(name, pre, post, rule, port, weight, delay, round_delays)
+        plasticity = plastic_of(plasticity)
+        if plasticity is not None and isinstance(plasticity.modulator, PopulationModulator):
+            self._view(plasticity.modulator.population, "connect: population of the modulator")
+        self.projections[name] = Projection(name, pre, post, rule, port, weight, delay, round_delays, plasticity)
         return self.projections[name]
 
     def drive(self, population, source, *, port):
-        """Attach an input (:class:`PoissonInput`, :class:`CurrentInput`) to a port of a population."""
+        """Attach an input (``PoissonInput``, ``CurrentInput``, ``ControlledInput``) to a port of a population."""
         view = self._view(population, "drive: population")
         if len(view) != view.population.n:
             raise NetworkError(
@@ -205,8 +212,10 @@ class Network:
                 f"Network.drive: population {view.population.name!r} has no port {port!r}. "
                 f"It has: {', '.join(ports._fields) if ports else 'none'}."
             )
-        if not isinstance(source, PoissonInput | CurrentInput):
-            raise NetworkError(f"Network.drive: {source!r} is not an input. Use PoissonInput or CurrentInput.")
+        if not isinstance(source, PoissonInput | CurrentInput | ControlledInput):
+            raise NetworkError(
+                f"Network.drive: {source!r} is not an input. Use PoissonInput, CurrentInput or ControlledInput."
+            )
         self._check_drive(view.population, source)
         self.drives.append(Drive(view.population, source, port))
         return self.drives[-1]
@@ -214,7 +223,7 @@ class Network:
     def _check_drive(self, population, source):
         value = source.weight if isinstance(source, PoissonInput) else source.value
         shape = np.shape(value)
-        per_neuron = shape if isinstance(source, PoissonInput) or source.interval is None else shape[1:]
+        per_neuron = shape[1:] if getattr(source, "interval", None) is not None else shape
         if per_neuron not in ((), (population.n,)):
             raise NetworkError(
                 f"Network.drive: {type(source).__name__} has {per_neuron[0]} values per step for the {population.n} "

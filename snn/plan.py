@@ -13,7 +13,7 @@ When a spike arrives
     attached.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from snn.csr import Block
 from snn.delays import delay_steps, ordered
 from snn.distributions import values
 from snn.errors import NetworkError, RunError
-from snn.network import PoissonInput
+from snn.plan_plastic import groups, plastic_plan
 from snn.random import stream
 from snn.silence import silence
 
@@ -63,6 +63,7 @@ class ProjectionPlan:
 
     ``csr``: rows are sources (numbers within the slice), entries targets (within the slice); ``weight`` and ``delay``
     (whole steps) are scalars, or arrays in the order of the rows. ``pre`` and ``post`` are indices of populations.
+    ``plastic``: its rules (a :class:`snn.plan_plastic.PlasticPlan`) or None; ``parts``: then its groups of one delay.
     """
 
     name: str
@@ -76,6 +77,8 @@ class ProjectionPlan:
     csr: object
     weight: object
     delay: object
+    plastic: object = None
+    parts: tuple = ()
 
     @property
     def on_arrival(self):
@@ -100,8 +103,8 @@ class Plan:
 
     @property
     def deliveries(self):
-        """Projections in the order in which they add to inputs: on emission before on arrival."""
-        return sorted(self.projections, key=lambda p: p.on_arrival)
+        """Projections, plastic ones as groups, in the order in which they add to inputs: on emission, on arrival."""
+        return sorted((d for p in self.projections for d in p.parts or (p,)), key=lambda d: d.on_arrival)
 
     @property
     def n_neurons(self):
@@ -143,6 +146,7 @@ class Plan:
                     "port": self.populations[p.post].ports[p.port],
                     "synapses": p.csr.n_synapses,
                     "delay": [int(np.min(p.delay)), int(np.max(p.delay))] if np.size(p.delay) else [],
+                    **({} if p.plastic is None else {"plasticity": p.plastic.summary()}),
                 }
                 for p in self.projections
             },
@@ -224,29 +228,26 @@ def _projection(q, index, ports, dt, seed, dtype):
         weight = ordered(values(q.weight, n, stream(seed, q.name, "weight"), name=f"{where}.weight", dtype=dtype), csr)
     delay = delay_steps(q.delay, csr, dt, stream(seed, q.name, "delay"), f"{where}.delay", rounding=q.round_delays)
     k, j = index[pre.name], index[post.name]
-    return ProjectionPlan(
-        q.name,
-        k,
-        j,
-        q.pre.start,
-        len(q.pre),
-        q.post.start,
-        len(q.post),
-        ports[post.name].index(q.port),
-        csr,
-        weight,
-        delay,
-    )
+    sides = (q.pre.start, len(q.pre), q.post.start, len(q.post))
+    plan = ProjectionPlan(q.name, k, j, *sides, ports[post.name].index(q.port), csr, weight, delay)
+    if q.plasticity is None:
+        return plan
+    plan = replace(plan, plastic=plastic_plan(q, plan, dt, stream(seed, q.name, "rewire")))
+    return replace(plan, parts=tuple(groups(plan, q.plasticity.dendritic is not None)))
 
 
 def _population(p, k, net, ports, projections, dt, seed, stepped):
-    incoming = [q for q in projections if q.post == k]
-    outgoing = [q for q in projections if q.pre == k]
+    deliveries = [d for q in projections for d in q.parts or (q,)]
+    incoming = [q for q in deliveries if q.post == k]
+    outgoing = [q for q in deliveries if q.pre == k]
+    backwards = [1 + q.plastic.back for q in incoming if q.plastic is not None]
+    if any(q.plastic.reads for q in incoming if q.plastic is not None):
+        stepped = {*stepped, p.name}
     rings = tuple(
         max([1] + [int(np.max(q.delay)) for q in incoming if q.port == j and not q.on_arrival and len(q.delay)])
         for j in range(len(ports))
     )
-    depth = 1 + max([1] + [q.delay for q in outgoing if q.on_arrival])
+    depth = max([2] + [1 + q.delay for q in outgoing if q.on_arrival] + backwards)
     longest = max(depth, *rings, 1)
     if longest * p.n * 8 > MAX_RING_BYTES:
         raise NetworkError(
@@ -255,7 +256,7 @@ def _population(p, k, net, ports, projections, dt, seed, stepped):
         )
     drives = tuple((d.port, d.source) for d in net.drives if d.population is p)
     for _, source in drives:
-        if not isinstance(source, PoissonInput) and source.interval is not None:
+        if getattr(source, "interval", None) is not None:
             if steps_of(source.interval, dt, f"CurrentInput.interval of {p.name!r}") < 1:
                 raise NetworkError(
                     f"CurrentInput.interval of {p.name!r}: is below one step ({source.interval:g} ms). Use at least "

@@ -28,7 +28,7 @@ class PopulationCells:
         self.touched, self.elapsed = np.zeros(chunks, np.uint8), np.zeros(chunks, np.int64)
         self.busy = np.full(chunks, plan.quiet_steps or 0, np.int64)
         self.rows = aligned((0, self.stride), self.dtype)
-        self.code, self.skips = None, plan.quiet_steps is not None
+        self.code, self.skips, self.controls = None, plan.quiet_steps is not None, []
         if not plan.replayed:
             self._compile(whole, saved)
 
@@ -122,6 +122,14 @@ class PopulationCells:
             self._source_words(words, W.source(n_ports, j), s)
         return native.address(self.code.text, self.code.name), words
 
+    def counter(self):
+        """``(address, Words)`` of a kernel that counts the spikes of this population into ``fired``, one per part."""
+        self.fired = np.zeros(self.parts, np.int64)
+        C, words = loops.CountWords, Words(loops.CountWords.SIZE)
+        words[C.DEPTH], words[C.COUNTS], words[C.PARTS] = self.plan.depth, self.counts, self.parts
+        words[C.TOTAL] = self.fired
+        return native.address(*loops.count_spikes()), words
+
     def _source_words(self, words, at, s):
         if s.kind in ("noise", "poisson"):
             words[at] = np.uint64(s.key)
@@ -131,7 +139,17 @@ class PopulationCells:
             table = s.value.numpy()
             padded = aligned((len(table), self.stride) if table.ndim == 2 else table.shape, self.dtype)
             padded[..., : table.shape[-1]] = table
+            if s.control is not None:
+                self.controls.append((s.control, padded[0]))
             words[at], words[at + 1], words[at + 2] = padded, s.every, len(table)
+
+    def set_input(self, control, value):
+        """Write ``value`` into the tables of the inputs that are ``control``; whether there is one."""
+        mine = [row for c, row in self.controls if c is control]
+        for row in mine:
+            inputs.check_length(value, self.n)
+            row[: self.n] = value
+        return bool(mine)
 
     def _replay_kernel(self):
         W, L = Words(loops.ReplayWords.SIZE), loops.ReplayWords

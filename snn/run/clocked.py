@@ -10,6 +10,7 @@ from snn.distributions import values
 from snn.errors import RunError
 from snn.random import stream
 from snn.run import inputs
+from snn.run.learning import Learning
 from snn.run.reference import denormals_flushed
 from snn.run.session import Session
 from snn.run.state import PopulationState, RunState, in_flight
@@ -64,11 +65,23 @@ class ClockedSession(Session):
         self.dtype = getattr(torch, engine.dtype)
         self.seeds = engine.seeds or (plan.seed,)
         self.cells = [_Cells(p, self, None if state is None else state.populations[p.name]) for p in plan.populations]
-        self.synapses = [_Synapses(q, self) for q in plan.deliveries]
+        self.runs = len(self.seeds)
+        self.synapses = [(_Synapses if q.plastic is None else _Plastic)(q, self) for q in plan.deliveries]
+        self._learn([s.group for s in self.synapses if s.q.plastic is not None], state)
         self.rows_given = {c.key: 0 for c in channels}
         self.recorded = {c.key: [] for c in channels}
 
-    def advance(self, stop):
+    def spike_count(self, population):
+        return self.cells[population].fired.cpu().numpy().copy()
+
+    def restart(self):
+        self.rows_given = dict.fromkeys(self.rows_given, 0)
+
+    def set_input(self, control, value):
+        found = [s for c in self.cells if not c.plan.replayed for of_run in c.sources for s in of_run]
+        return inputs.control(found, control, value)
+
+    def _advance(self, stop):
         with torch.no_grad(), denormals_flushed():
             while self.step < stop:
                 for s in self.synapses:
@@ -77,7 +90,6 @@ class ClockedSession(Session):
                     c.advance(self.step)
                 self._record(self.step)
                 self.step += 1
-        return self.step
 
     def _record(self, k):
         for c in self.channels:
@@ -110,7 +122,8 @@ class ClockedSession(Session):
 
     def state(self, run=0):
         """Checkpoint of one run as it is now."""
-        return RunState(self.step, self.plan.summary(), {c.plan.name: c.snapshot(self.step, run) for c in self.cells})
+        populations = {c.plan.name: c.snapshot(self.step, run) for c in self.cells}
+        return RunState(self.step, self.plan.summary(), populations, self.projection_states(run))
 
 
 class _Cells:
@@ -123,6 +136,7 @@ class _Cells:
         self.dt = torch.tensor(session.plan.dt, **self.options)
         self.rings = [torch.zeros(depth, self.B, p.n, **self.options) for depth in p.rings]
         self.recent, self.arrived = {}, {}
+        self.fired = torch.zeros(self.B, dtype=torch.int64, device=session.device)
         if p.replayed:
             self.schedule = p.model.schedule(session.plan.dt)
         else:
@@ -158,6 +172,7 @@ class _Cells:
                 else torch.nonzero(z.expand(self.B, self.n))
             )
         self.recent[k] = fired
+        self.fired += torch.bincount(fired[:, 0], minlength=self.B)
         self.recent.pop(k - self.plan.depth, None)
         for ring in self.rings:
             ring[k % len(ring)] = 0.0
@@ -226,11 +241,9 @@ class _Synapses:
 
     def deliver(self, k):
         q, ring = self.q, self.post.rings[self.q.port]
-        fired = self.pre.spikes_of(k - (q.delay if q.on_arrival else 1))
-        fired = fired[(fired[:, 1] >= q.pre_offset) & (fired[:, 1] < q.pre_offset + q.n_pre)]
-        if len(fired) == 0:
+        run, source = _slice(self.pre.spikes_of(k - (q.delay if q.on_arrival else 1)), q.pre_offset, q.n_pre).T
+        if len(run) == 0:
             return
-        run, source = fired[:, 0], fired[:, 1] - q.pre_offset
         first, count = self.indptr[source], self.indptr[source + 1] - self.indptr[source]
         s = torch.arange(int(count.sum()), device=count.device) + torch.repeat_interleave(
             first - (count.cumsum(0) - count), count
@@ -238,3 +251,31 @@ class _Synapses:
         slot = k if self.later is None else k + self.later[s]
         place = (slot % len(ring) * self.post.B + torch.repeat_interleave(run, count)) * self.post.n + self.targets[s]
         ring.view(-1).index_add_(0, place, self.weight[s] if self.weight.ndim else self.weight.expand(len(s)))
+
+
+class _Plastic:
+    """One plastic group on the device."""
+
+    def __init__(self, q, session):
+        self.q, self.session = q, session
+        self.pre, self.post = session.cells[q.pre], session.cells[q.post]
+        options = {"dtype": session.dtype, "device": session.device}
+        self.group = Learning(q, session.plan.dt, session.runs, session.step, **options)
+
+    def deliver(self, k):
+        q, ring = self.q, self.post.rings[self.q.port]
+        before = _slice(self.pre.spikes_of(k - q.delay), q.pre_offset, q.n_pre)
+        after = _slice(self.post.spikes_of(k - q.plastic.back), q.post_offset, q.n_post)
+        here = slice(q.post_offset, q.post_offset + q.n_post)
+        read = {
+            name: getattr(self.post.state, name).expand(self.post.B, self.post.n)[:, here] for name in q.plastic.reads
+        }
+        run, target, amount = self.group.step(k, before, after, read)
+        place = (k % len(ring) * self.post.B + run) * self.post.n + target + q.post_offset
+        ring.view(-1).index_add_(0, place, amount)
+
+
+def _slice(fired, offset, n):
+    """Of pairs (run, neuron) those in a slice of the population, with their numbers in the slice."""
+    fired = fired[(fired[:, 1] >= offset) & (fired[:, 1] < offset + n)]
+    return torch.stack([fired[:, 0], fired[:, 1] - offset], 1)

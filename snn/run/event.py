@@ -20,8 +20,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from snn.errors import RunError
+from snn.exact import exact_math
 from snn.run import loops, native
 from snn.run.cells import PopulationCells
+from snn.run.plastic_cells import CompiledGroup
 from snn.run.recorders import make_recorders
 from snn.run.session import Session
 from snn.run.state import RunState
@@ -76,6 +78,8 @@ def choose_threads(plan):
 class EventSession(Session):
     """A plan as a program over arrays that stay where they are; a full recording buffer ends a block early."""
 
+    exact = exact_math
+
     def __init__(self, plan, channels, threads, state):
         super().__init__(plan, channels, state)
         self.threads = threads
@@ -88,9 +92,14 @@ class EventSession(Session):
         if state is not None:
             for cells in self.cells:
                 cells.restore(state.populations[cells.plan.name], self.step, plan.dt)
-        kernels = [delivery(q, self.cells[q.pre], self.cells[q.post], threads) for q in plan.deliveries]
-        kernels += [c.kernel() for c in self.cells]
         stop_cell = self.sync[loops.SyncWords.STOP :]
+        self.groups, kernels = [], []
+        for q in plan.deliveries:
+            kernels += self._synapses(q, stop_cell)
+        self._learn(self.groups, state)
+        kernels += [c.kernel() for c in self.cells]
+        sources = {p.source for p in self.plastic.values() if p.source is not None}
+        kernels += [self.cells[k].counter() for k in sources]
         self.recorders = make_recorders(plan, channels, self.cells, threads, stop_cell, self.step)
         kernels += [r.kernel() for r in self.recorders]
         self._kernels = kernels
@@ -104,7 +113,25 @@ class EventSession(Session):
         """Most steps that one block may have, from the space of the trace buffers."""
         return min([r.max_steps for r in self.recorders] + [1 << 20])
 
-    def advance(self, stop):
+    def _synapses(self, q, stop_cell):
+        """The kernels of a delivery: of a static projection, or of a plastic group."""
+        if q.plastic is None:
+            return [delivery(q, self.cells[q.pre], self.cells[q.post], self.threads)]
+        self.groups.append(CompiledGroup(q, self.plan, self.cells, self.threads, self.step))
+        return self.groups[-1].kernels(stop_cell)
+
+    def spike_count(self, population):
+        fired = getattr(self.cells[population], "fired", None)
+        return np.array([0 if fired is None else fired.sum()])
+
+    def restart(self):
+        for r in self.recorders:
+            r.rows_given = 0
+
+    def set_input(self, control, value):
+        return any([c.set_input(control, value) for c in self.cells])
+
+    def _advance(self, stop):
         stop = min(stop, self.step + self.max_steps)
         self.sync[loops.SyncWords.COUNTER] = 0
         self.sync[loops.SyncWords.STOP] = NEVER
@@ -118,7 +145,8 @@ class EventSession(Session):
         for other in others:
             other.result()
         self.step = reached
-        return reached
+        for g in self.groups:
+            g.collect(reached)
 
     def drain(self, sink):
         for r in self.recorders:
@@ -127,7 +155,8 @@ class EventSession(Session):
 
     def state(self):
         """Checkpoint of the run as it is now."""
-        return RunState(self.step, self.plan.summary(), {c.plan.name: c.snapshot(self.step) for c in self.cells})
+        populations = {c.plan.name: c.snapshot(self.step) for c in self.cells}
+        return RunState(self.step, self.plan.summary(), populations, self.projection_states())
 
     def close(self):
         if self._pool is not None:
@@ -140,6 +169,9 @@ def _kept_states(plan, channels):
     for c in channels:
         if c.key[0] == "traces":
             kept[c.population].append(c.variable)
+    for q in plan.projections:
+        if q.plastic is not None:
+            kept[plan.populations[q.post].name] += q.plastic.reads
     return kept
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from snn import random
-from snn.network import PoissonInput
+from snn.errors import RunError
+from snn.network import ControlledInput, PoissonInput
 from snn.run.vectors import poisson_table, usual_counts
 
 
@@ -19,7 +20,7 @@ class Source:
     """One external input: ``port`` it adds to, ``kind`` of graph node, and its data.
 
     noise: ``key``; poisson: ``key``, ``lowest``, ``limits`` (uint32), ``value`` = weight; constant: ``value``;
-    series: ``value`` (T,) or (T, n), ``every`` steps per row.
+    series: ``value`` (T,) or (T, n), ``every`` steps per row, ``control``: the ControlledInput whose value this is.
     """
 
     port: str
@@ -29,6 +30,7 @@ class Source:
     lowest: int = 0
     limits: object = None
     every: int = 1
+    control: object = None
 
 
 def sources(population, plan, seed=None):
@@ -43,12 +45,33 @@ def sources(population, plan, seed=None):
             found.append(
                 Source(port, "poisson", key, torch.as_tensor(drive.weight, dtype=torch.float64), lowest, limits)
             )
+        elif isinstance(drive, ControlledInput):
+            # A table of one row, which is changed in place.
+            value = torch.as_tensor(drive.value, dtype=torch.float64).expand(population.n).clone()[None]
+            found.append(Source(port, "series", value=value, control=drive))
         elif drive.interval is None:
             found.append(Source(port, "constant", value=torch.as_tensor(drive.value, dtype=torch.float64)))
         else:
             every = round(drive.interval / plan.dt)
             found.append(Source(port, "series", value=torch.as_tensor(drive.value, dtype=torch.float64), every=every))
     return found
+
+
+def control(found, control, value):
+    """Write ``value`` into the tables of the sources that are ``control``; whether there is one."""
+    mine = [s for s in found if s.control is not None and s.control is control]
+    for s in mine:
+        check_length(value, s.value.shape[-1])
+        s.value[0] = torch.as_tensor(value)
+    return bool(mine)
+
+
+def check_length(value, n):
+    """Raise where ``value`` is neither one number nor ``n`` of them."""
+    if np.shape(value) not in ((), (n,)):
+        raise RunError(
+            f"Simulation.set_input: shape {np.shape(value)} for {n} neurons. Give one number, or one per neuron."
+        )
 
 
 def nodes(population, found):

@@ -84,6 +84,24 @@ def record_spikes(masked):
     return k.done()
 
 
+class CountWords:
+    """Words of a spike counter; TOTAL has one counter per part."""
+
+    DEPTH, COUNTS, PARTS, TOTAL = range(4)
+    SIZE = 4
+
+
+@functools.cache
+def count_spikes():
+    """Add this step's number of spikes to the total of this part."""
+    k, W = Block("count_spikes"), CountWords
+    b = k.b
+    at = b.add(b.mul(b.srem(k.step, k.word(W.DEPTH)), k.word(W.PARTS)), k.part)
+    total = k.at(k.word(W.TOTAL), k.part, 8)
+    b.store(b.add(b.load(total, typ=I64), b.load(k.at(k.word(W.COUNTS), at, 8), typ=I64)), total)
+    return k.done()
+
+
 class StateWords:
     """Words of a state recorder: row ROW of a population's states; SPLIT divides IDS_WANTED among the parts."""
 

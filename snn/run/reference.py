@@ -10,6 +10,7 @@ import torch
 from snn.contract import heaviside, step
 from snn.exact import exact_math
 from snn.run import inputs
+from snn.run.learning import Learning
 from snn.run.native import is_x86
 from snn.run.session import Session
 from snn.run.state import PopulationState, RunState, in_flight
@@ -43,25 +44,40 @@ def denormals_flushed():
 class ReferenceSession(Session):
     """A plan as tensors of one run."""
 
+    exact = exact_math
+
     def __init__(self, plan, channels, state):
         super().__init__(plan, channels, state)
         self.cells = [_Cells(p, plan, None if state is None else state.populations[p.name]) for p in plan.populations]
+        options = {"dtype": torch.float64, "device": "cpu"}
+        self.groups = {
+            q: Learning(q, plan.dt, 1, self.step, **options) for q in plan.deliveries if q.plastic is not None
+        }
+        self._learn(self.groups.values(), state)
         self.rows_given = {c.key: 0 for c in channels}
         self._clear()
+
+    def spike_count(self, population):
+        return np.array([self.cells[population].fired])
+
+    def restart(self):
+        self.rows_given = dict.fromkeys(self.rows_given, 0)
+
+    def set_input(self, control, value):
+        return inputs.control([s for c in self.cells if not c.plan.replayed for s in c.sources], control, value)
 
     def _clear(self):
         self.recorded = {c.key: [] for c in self.channels}
 
-    def advance(self, stop):
+    def _advance(self, stop):
         with exact_math(), torch.no_grad(), denormals_flushed():
             while self.step < stop:
                 self._step(self.step)
                 self.step += 1
-        return self.step
 
     def _step(self, k):
         for q in self.plan.deliveries:
-            self._deliver(q, k)
+            self._deliver(q, k) if q.plastic is None else self._deliver_plastic(q, k)
         for cells in self.cells:
             cells.advance(k)
         for c in self.channels:
@@ -80,6 +96,24 @@ class ReferenceSession(Session):
         later = 0 if q.on_arrival else torch.from_numpy(q.delay.astype(np.int64))[s] - 1
         ring = self.cells[q.post].rings[q.port]
         ring.view(-1).index_add_(0, later * ring.shape[1] + post, weight)
+
+    def _deliver_plastic(self, q, k):
+        """Events at the synapses of group ``q`` in step ``k``, and what they add to the inputs of this step."""
+        before, after = (
+            self._pairs(q.pre, k - q.delay, q.pre_offset, q.n_pre),
+            self._pairs(q.post, k - q.plastic.back, q.post_offset, q.n_post),
+        )
+        here = slice(q.post_offset, q.post_offset + q.n_post)
+        state = self.cells[q.post].state
+        read = {name: getattr(state, name).expand(self.cells[q.post].n)[here] for name in q.plastic.reads}
+        _, target, amount = self.groups[q].step(k, before, after, read)
+        self.cells[q.post].rings[q.port][0].index_add_(0, target + q.post_offset, amount)
+
+    def _pairs(self, population, k, offset, n):
+        """The spikes of a slice of a population in step ``k`` as pairs (run, number in the slice)."""
+        fired = self.cells[population].spikes_of(k) - offset
+        fired = torch.as_tensor(fired[(fired >= 0) & (fired < n)])
+        return torch.stack([torch.zeros_like(fired), fired], 1)
 
     def _record(self, c, k):
         cells = self.cells[self.plan.index[c.population]]
@@ -105,7 +139,8 @@ class ReferenceSession(Session):
 
     def state(self):
         """Checkpoint of the run as it is now."""
-        return RunState(self.step, self.plan.summary(), {c.plan.name: c.snapshot(self.step) for c in self.cells})
+        populations = {c.plan.name: c.snapshot(self.step) for c in self.cells}
+        return RunState(self.step, self.plan.summary(), populations, self.projection_states())
 
 
 class _Cells:
@@ -114,7 +149,7 @@ class _Cells:
     def __init__(self, p, plan, saved):
         self.plan, self.dt, self.n = p, torch.tensor(plan.dt, dtype=torch.float64), p.n
         self.rings = [torch.zeros(depth, p.n, dtype=torch.float64) for depth in p.rings]
-        self.recent, self.arrived = {}, {}
+        self.recent, self.arrived, self.fired = {}, {}, 0
         if p.replayed:
             self.schedule = p.model.schedule(plan.dt)
         else:
@@ -139,6 +174,7 @@ class _Cells:
             self.state, z = step(self.model, self.state, x, self.dt, heaviside)
             fired = np.zeros(0, np.int64) if z is None else torch.nonzero(z.expand(self.n)).ravel().numpy()
         self.recent[k] = fired
+        self.fired += len(fired)
         self.recent.pop(k - self.plan.depth, None)
         for ring in self.rings:
             ring[:-1] = ring[1:].clone()

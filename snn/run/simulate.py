@@ -49,43 +49,92 @@ def simulate(
     Example: ``result = snn.simulate(net, 1000.0, dt=0.1, seed=1)``
     """
     engine = engine or EventDriven()
-    steps = _check_times(duration, dt)
+    steps = check_times(duration, dt)
+    several = getattr(engine, "seeds", None)
+    ready = _prepare(net, dt, engine, seed, record, state, lambda: _sinks(to, overwrite, several))
+    results = ready.run(duration, steps, progress)
+    return results[0] if several is None else results
+
+
+def start(net, *, dt=0.1, engine=None, seed=0, record=None, state=None, progress=None):
+    """A run that is controlled from Python between pieces: a :class:`snn.run.live.Simulation`.
+
+    Parameters: as of :func:`simulate`; how long it runs is said at every ``run(duration)``. Recording is kept in
+    memory. Errors: as of :func:`simulate`, before anything runs.
+
+    Example::
+
+        with snn.start(net, dt=0.5) as run:
+            first = run.run(350.0)
+            run.modulate(reward, 1.0)
+            second = run.run(350.0)
+    """
+    from snn.run.live import Simulation
+
+    engine = engine or EventDriven()
+    check_times(dt, dt)
+    return Simulation(_prepare(net, dt, engine, seed, record, state, None), progress)
+
+
+def _prepare(net, dt, engine, seed, record, state, sinks):
+    """Check, plan, and start a session; ``sinks()`` makes those of a single run."""
     _check_engine(engine)
     _check_seed_and_state(seed, state)
-    sinks = _sinks(to, overwrite, getattr(engine, "seeds", None))
+    sinks = None if sinks is None else sinks()
     started = time.perf_counter()
     asked = [RecordSpikes(name) for name in net.populations] if record is None else _requests(record)
     stepped = {r.population for r in asked if isinstance(r, RecordState)}
     plan = make_plan(net, dt, seed=seed, dtype=engine.dtype, stepped=stepped)
     if state is not None:
         state.check(plan)
-    first = state.step if state is not None else 0
-    channels = [channel_of(r, plan, first) for r in asked]
+    channels = [channel_of(r, plan, state.step if state is not None else 0) for r in asked]
     built = time.perf_counter()
     session = engine.start(plan, channels, state)
-    ready = time.perf_counter()
-    for sink in sinks:
-        sink.open(_meta(plan, engine, duration, first, session), channels)
-    run = _Run(session, sinks, first + steps, weight_steps(asked, channels, plan, first, steps), progress)
-    results = _execute(run, plan, {"build": built - started, "prepare": ready - built})
-    return results[0] if getattr(engine, "seeds", None) is None else results
+    wall = {"build": built - started, "prepare": time.perf_counter() - built}
+    return Prepared(plan, engine, session, asked, channels, sinks, wall)
 
 
-def _execute(run, plan, wall):
-    """Run, close the sinks whatever happens, and collect one Result per sink."""
-    done = {"complete": False}
+@dataclass
+class Prepared:
+    """A network that is ready to run: its plan, session and what is to be recorded."""
+
+    plan: object
+    engine: object
+    session: object
+    asked: list
+    channels: list
+    sinks: object
+    wall: dict
+    block: int = 16
+
+    def run(self, duration, steps, progress, sinks=None):
+        """Run ``steps`` steps into ``sinks``; one Result per sink."""
+        sinks, first = sinks or self.sinks, self.session.step
+        for sink in sinks:
+            sink.open(_meta(self.plan, self.engine, duration, first, self.session), self.channels)
+        due = weight_steps(self.asked, self.channels, self.plan, first, steps)
+        run = _Run(self.session, sinks, first + steps, due, progress, block=self.block)
+        return _execute(run, self)
+
+
+def _execute(run, ready):
+    """Run, close the sinks whatever happens, and collect one Result per sink; pieces of a run carry no checkpoint."""
+    done, whole = {"complete": False}, ready.sinks is not None
     try:
         interrupted = run.go()
-        ends = run.states()
-        done = {"complete": not interrupted, "interrupted": interrupted, "wall_s": {**wall, "run": run.seconds}}
+        ends = run.states() if whole else [None] * len(run.sinks)
+        done = {"complete": not interrupted, "interrupted": interrupted, "wall_s": {**ready.wall, "run": run.seconds}}
+        ready.block = run.block
     finally:
-        run.session.close()
+        if whole:
+            run.session.close()
         for sink in run.sinks:
             sink.close(done)
     if interrupted:
-        message = f"simulate: interrupted at {ends[0].time:g} ms; the result holds what was recorded until then."
-        warnings.warn(message, RuntimeWarning, stacklevel=3)
-    return [sink.result(plan=plan, state=end) for sink, end in zip(run.sinks, ends, strict=True)]
+        now = run.session.step * ready.plan.dt
+        message = f"simulate: interrupted at {now:g} ms; the result holds what was recorded until then."
+        warnings.warn(message, RuntimeWarning, stacklevel=4)
+    return [sink.result(plan=ready.plan, state=end) for sink, end in zip(run.sinks, ends, strict=True)]
 
 
 @dataclass
@@ -98,21 +147,23 @@ class _Run:
     due: list
     progress: object
     seconds: float = 0.0
+    block: int = 16
 
     def go(self):
         """Run to the end; returns whether it was interrupted."""
-        block, session = 16, self.session
+        session = self.session
         self._weights(session.step - 1)
         with Interrupt() as interrupt, _bar(session.step, self.stop, self.progress) as bar:
             while session.step < self.stop and not interrupt.asked:
                 before, t = session.step, time.perf_counter()
-                reached = session.advance(min(session.step + block, self.stop, self._next_due()))
+                reached = session.advance(min(session.step + self.block, self.stop, self._next_due()))
                 took = time.perf_counter() - t
                 self.seconds += took
                 self._weights(reached - 1)
                 session.drain(*self.sinks)
                 bar.update(reached - before)
-                block = max(1, min(int((reached - before) * BLOCK_SECONDS / max(took, 1e-6)), 4 * block))
+                wanted = int((reached - before) * BLOCK_SECONDS / max(took, 1e-6))
+                self.block = max(1, min(wanted, 4 * self.block))
             return interrupt.asked
 
     def states(self):
@@ -125,8 +176,9 @@ class _Run:
     def _weights(self, step):
         for channel, synapses, steps in self.due:
             if step in steps:
-                for sink in self.sinks:
-                    sink.weights(channel, step, self.session.weights(channel.projection)[synapses])
+                weights = np.atleast_2d(self.session.weights(channel.projection))
+                for b, sink in enumerate(self.sinks):
+                    sink.weights(channel, step, weights[min(b, len(weights) - 1)][synapses])
 
 
 @contextlib.contextmanager
@@ -144,7 +196,7 @@ def _bar(first, stop, progress):
         yield bar
 
 
-def _check_times(duration, dt):
+def check_times(duration, dt):
     for name, value in (("duration", duration), ("dt", dt)):
         if isinstance(value, bool) or not isinstance(value, Real) or not np.isfinite(value) or value <= 0:
             raise RunError(f"simulate.{name}: is {value!r} ms. A finite number above 0 is needed.")

@@ -6,7 +6,8 @@ What it holds
     run(a) then run(b) from the state equals run(a + b) bit for bit, also from a file and in another process.
 
 File layout (HDF5): attributes ``format``, ``version``, ``summary`` (JSON); ``/populations/<name>/state/<variable>``,
-``.../inputs/<port>``, ``.../spike_steps``, ``.../spike_ids``, ``.../elapsed``, ``.../busy``. Behind the HDF5 data
+``.../inputs/<port>``, ``.../spike_steps``, ``.../spike_ids``, ``.../elapsed``, ``.../busy``;
+``/projections/<name>/<array>``. Behind the HDF5 data
 stands a checksum of it, which HDF5 readers do not see.
 """
 
@@ -69,11 +70,13 @@ def in_flight(recent, step, depth):
 
 @dataclass(frozen=True, eq=False)
 class RunState:
-    """State of a whole run before step ``step``; ``summary`` is that of the plan it belongs to."""
+    """State of a whole run before step ``step``; ``summary`` is that of the plan it belongs to; ``projections`` {name:
+    {array name: array}} holds weights, traces and modulators of the plastic ones."""
 
     step: int
     summary: dict
     populations: dict
+    projections: dict = field(default_factory=dict)
 
     @property
     def time(self):
@@ -86,12 +89,33 @@ class RunState:
     def check(self, plan):
         """Raise :class:`RunError` where this state does not belong to ``plan``."""
         mine, other = self.summary, plan.summary()
+        self._check_rules(mine["projections"], other["projections"])
         for key in ("dt", "seed", "dtype", "populations", "projections"):
             if mine.get(key) != other[key]:
                 raise RunError(
                     f"simulate.state: its {key} is {mine.get(key)!r}, that of this run {other[key]!r}. "
                     "Continue with the same network, dt, seed and precision."
                 )
+
+
+    def _check_rules(self, mine, other):
+        for name in mine.keys() & other.keys():
+            a, b = mine[name].get("plasticity"), other[name].get("plasticity")
+            if a != b:
+                raise RunError(
+                    f"simulate.state: projection {name!r} learned by {_described(a)} and now has {_described(b)}. Go "
+                    "on with the same rules, or take only the weights over (weight=state.projections[...])."
+                )
+
+
+def _described(plasticity):
+    """Rules with their parameters in one line."""
+    if plasticity is None:
+        return "no rule"
+    rules = [
+        f"{r['rule']}({', '.join(f'{k}={v:g}' for k, v in r.items() if k != 'rule')})" for r in plasticity["rules"]
+    ]
+    return " and ".join(rules) + f" (dendritic delay of {plasticity['back'] // 2} steps)"
 
 
 def save(state, path, *, overwrite=False):
@@ -157,6 +181,9 @@ def _image(state):
                     g[group][key] = x
             for key in ("spike_steps", "spike_ids", "elapsed", "busy"):
                 g[key] = getattr(p, key)
+        for name, arrays in state.projections.items():
+            for key, x in arrays.items():
+                f[f"projections/{name}/{key}"] = x
         f.flush()
         return f.id.get_file_image()
 
@@ -179,7 +206,17 @@ def _read(image, path):
             int(f.attrs["step"]),
             json.loads(f.attrs["summary"]),
             {name: _population(g) for name, g in f["populations"].items()},
+            {name: _arrays(g) for name, g in f.get("projections", {}).items()},
         )
+
+
+def _arrays(g):
+    """{path: array} of all data sets below a group."""
+    import h5py
+
+    found = {}
+    g.visititems(lambda path, x: found.update({path: x[()]}) if isinstance(x, h5py.Dataset) else None)
+    return found
 
 
 def _population(g):

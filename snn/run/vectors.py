@@ -46,10 +46,11 @@ DOUBLE = {
 
 
 class Vectors:
-    """Emits operations on vectors of ``LANES[dtype]`` neurons through the builder of a :class:`snn.run.block.Block`."""
+    """Emits operations on vectors of neurons through the builder of a :class:`snn.run.block.Block`; ``lanes`` of them,
+    ``LANES[dtype]`` unless said."""
 
-    def __init__(self, block, dtype):
-        self.k, self.b, self.lanes = block, block.b, LANES[dtype]
+    def __init__(self, block, dtype, lanes=None):
+        self.k, self.b, self.lanes = block, block.b, lanes or LANES[dtype]
         self.single = dtype == "float32"
         self.scalar, self.size = (ir.FloatType(), 4) if self.single else (ir.DoubleType(), 8)
         self.flags = ("contract", "nsz") if self.single else ()

@@ -12,9 +12,10 @@ What it is
 
 import math
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from snn.graph import Graph
-from snn.operations import COMPARISONS
+from snn.operations import COMPARISONS, EVALUATE
 
 EVERYTHING = (-math.inf, math.inf)
 
@@ -27,6 +28,8 @@ class TrainingGraph(Graph):
     assumed: dict = field(default_factory=dict)
     learned: set = field(default_factory=set)
     ranges: dict = field(default_factory=dict)
+
+    functions: ClassVar[dict] = EVALUATE
 
     def apply(self, op, *args):
         args = tuple(self.node(a) for a in args)
