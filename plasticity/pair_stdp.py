@@ -20,6 +20,7 @@ class PairSTDP(SynapticRule):
         A_plus exp(-D / tau_plus), and one D ms before it takes A_minus exp(-D / tau_minus) away.
         Spikes that meet at the synapse in one step depress by A_minus (``coincident=1``) or do not pair
         (``coincident=0``; ``late`` then holds the postsynaptic spikes of this step until it is over).
+        Without dendritic delay the postsynaptic spike of a step comes behind its input, and they potentiate by A_plus.
 
     Shapes and units
         Traces ``x``, ``y``, ``late``: without unit, one per neuron. A synapse holds ``w`` in the unit of the port, and

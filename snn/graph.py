@@ -4,8 +4,7 @@ What it is
     :func:`trace` runs ``snn.contract.step`` with :class:`Node` objects in place of tensors. Nodes answer to torch
     functions through ``__torch_function__``; an operation that is not in ``snn.operations``, or a Python branch on a
     state, is an error that names the model. Whatever depends only on parameters and dt is evaluated on the spot with
-    torch in float64
-    (partial evaluation), so that the graph holds just the work of one step.
+    torch in float64 (partial evaluation), so that the graph holds just the work of one step.
 
 Kinds of nodes
     ``uniform``  constant, one value (or one per possible number of skipped steps)
@@ -120,8 +119,7 @@ class Graph:
     nodes: list = field(default_factory=list)
     known: dict = field(default_factory=dict)
 
-    # Constants are evaluated as the reference evaluates them in every step; training has torch's own functions.
-    functions: ClassVar[dict] = {**EVALUATE, **EXACT}
+    functions: ClassVar[dict] = {**EVALUATE, **EXACT}  # of constants, as the reference evaluates them
 
     def leaf(self, op, attr=(), value=None, is_boolean=False):
         return self._intern(op, (), attr, value, is_boolean)

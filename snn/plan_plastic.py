@@ -8,11 +8,12 @@ When spikes meet (the clock of the soma: a presynaptic spike of step t counts in
     A postsynaptic spike of step t counts in step t + ``back``: back = 2 d for a dendritic delay of d steps. With d = 0
     it counts at once, but behind the input of its own step: back = 1 and ``late`` is set.
 """
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
+import torch
 
-from snn.contract import steps_of
+from snn.contract import numbers, steps_of
 from snn.csr import CSR
 from snn.errors import NetworkError
 from snn.plastic import PopulationModulator, check_modulation
@@ -86,13 +87,21 @@ def plastic_plan(q, projection, dt, key):
 
 def _check_rule(where, rule, traced, model, projection):
     name = type(model).__name__
-    if traced.acts_on_post and model.margin(model.rest()) is None:
+    if traced.acts_on_post and not _fires(model):
         raise NetworkError(f"{where}.plasticity: {type(rule).__name__} needs postsynaptic spikes and {name} has none. "
                            "Choose a neuron that fires, or another rule.")
     for state in rule.Reads._fields:
         if state not in model.State._fields:
             raise NetworkError(f"{where}.plasticity: {type(rule).__name__} reads the state {state!r}; {name} has none. "
                                f"It has: {', '.join(model.State._fields)}.")
+
+
+def _fires(model):
+    """Whether a model has a threshold."""
+    one = type(model)(**{f.name: float(numbers(getattr(model, f.name)).flat[0]) for f in fields(model)})
+    bound = one.bind(1, torch.float64)
+    rest = bound.rest()
+    return bound.margin(type(rest)(*(torch.as_tensor(v, dtype=torch.float64) for v in rest))) is not None
 
 
 def _check_weights(where, rule, weight):

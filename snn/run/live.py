@@ -19,7 +19,7 @@ class Simulation:
 
     Errors: RunError for names, shapes and values that do not fit, before anything changes.
 
-    Example: ``with snn.start(net, dt=0.5) as sim: counts = [sim.run(100.0).spikes["cells"].counts() for _ in
+    Example: ``with snn.start(net, dt=0.5) as sim: counts = [sim.run(100.0).spikes["cells"].count() for _ in
     range(10)]``
     """
 

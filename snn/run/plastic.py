@@ -19,7 +19,7 @@ from snn.rule import LONGEST
 def elapse(change, values, steps, dt):
     """``change(values, ms)`` for ``steps`` (int64 tensor), in pieces of at most :data:`snn.rule.LONGEST` steps."""
     steps = steps.clone()
-    while True:
+    while values:
         piece = torch.clamp(steps, max=LONGEST)
         if not (piece > 0).any():
             return values
@@ -27,6 +27,7 @@ def elapse(change, values, steps, dt):
         later = change(values, (torch.clamp(piece, min=1).to(torch.float64) * dt).to(values[0].dtype))
         values = type(values)(*(torch.where(piece > 0, a, b) for a, b in zip(later, values, strict=True)))
         steps -= piece
+    return values
 
 
 class Group:

@@ -8,8 +8,9 @@ from snn.exact import exact_math
 from snn.run import native
 from snn.run.memory import Words
 from snn.run.plastic import Group
+from snn.run.plastic_arrivals import arrival_kernel
 from snn.run.plastic_layout import Layout, Sum
-from snn.run.plastic_rows import arrival_kernel, settle_kernel
+from snn.run.plastic_rows import renew_kernel, settle_kernel
 from snn.run.plastic_traces import amount_of, trace_kernel
 from snn.run.synapses import split_rows
 
@@ -34,7 +35,7 @@ class CompiledGroup(Group):
         self._make_notes(whole.dtype)
         self._make_sums(step)
         self.words = Words(len(self.layout.words))
-        self._settle = None
+        self._functions = {}
         self._write_words()
 
     def place(self, csr):
@@ -75,6 +76,7 @@ class CompiledGroup(Group):
     def _make_sums(self, step):
         sums = self.layout.sums or ()
         self.totals = [torch.zeros(self.q.n_post, **self.options) for _ in sums]
+        self.old_totals = [torch.zeros(self.q.n_post, **self.options) for _ in sums]
         self.seen_totals = [torch.zeros(self.q.csr.n_synapses, **self.options) for _ in sums]
         self.period = None
         if sums:
@@ -92,33 +94,40 @@ class CompiledGroup(Group):
     def act(self, step):
         """Begin the sums anew where it is time."""
         if self.period is not None and step % self.period == 0:
-            self.settle(step)
-            self._begin_sums(step - 1)
+            self._run("renew", renew_kernel, step)
+            self.collect(step)
+            for old, total in zip(self.old_totals, self.totals, strict=True):
+                old[:] = total
+                total.zero_()
+            self._set_base(step - 1)
 
-    def _begin_sums(self, base):
-        late = self.x_at < base
-        with exact_math():
-            now = [self.pre_traces(r, torch.clamp(self.x_at, min=base)) for r in range(len(self.x))]
-        for old, new in zip((v for x in self.x for v in x), (v for x in now for v in x), strict=True):
-            old[late] = new[late]
-        self.x_at[late] = base
-        for total in (*self.totals, *self.seen_totals):
-            total.zero_()
-        self._share()
+    def _set_base(self, base):
         self.base = base
         self.words[self.layout.words["BASE"]] = base
 
+    def _forget_sums(self):
+        """Nothing is put off: bring all presynaptic traces to the reference step, with empty sums."""
+        late = self.x_at < self.base
+        with exact_math():
+            now = [self.pre_traces(r, torch.clamp(self.x_at, min=self.base)) for r in range(len(self.x))]
+        for old, new in zip((v for x in self.x for v in x), (v for x in now for v in x), strict=True):
+            old[late] = new[late]
+        self.x_at[late] = self.base
+        for total in (*self.totals, *self.old_totals, *self.seen_totals):
+            total.zero_()
+
     def settle(self, step):
         """Apply what was put off, as of the end of step ``step - 1``."""
-        self._run_settle(step)
+        self._run("settle", settle_kernel, step)
         self.count[:] = 0
 
-    def _run_settle(self, step):
-        if self._settle is None:
+    def _run(self, name, kernel, step):
+        """Run a kernel on all parts, as of the end of step ``step - 1``."""
+        if name not in self._functions:
             kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-            self._settle = kind(native.address(*settle_kernel(self.layout)))
+            self._functions[name] = kind(native.address(*kernel(self.layout)))
         for part in range(self.parts):
-            self._settle(self.words.address, step - 1, part)
+            self._functions[name](self.words.address, step - 1, part)
 
     def weights(self, step):
         if self.layout.sums is None:
@@ -126,7 +135,7 @@ class CompiledGroup(Group):
             self.settle(step)
             return self.w
         kept = [t.clone() for t in (self.w, self.seen, *self.seen_totals)]
-        self._run_settle(step)
+        self._run("settle", settle_kernel, step)
         now = self.w.clone()
         for mine, before in zip((self.w, self.seen, *self.seen_totals), kept, strict=True):
             mine[...] = before
@@ -158,8 +167,10 @@ class CompiledGroup(Group):
         if self.period is not None:
             self._put(w["INVERSE"], self.inverse)
             self._put(w["BASE"], self.base)
-        for f, (total, seen) in enumerate(zip(self.totals, self.seen_totals, strict=True)):
-            self._put(w["SUM", f], total), self._put(w["SEEN_SUM", f], seen)
+            self._put(w["PERIOD"], self.period)
+        for name, arrays in (("SUM", self.totals), ("OLD_SUM", self.old_totals), ("SEEN_SUM", self.seen_totals)):
+            for f, array in enumerate(arrays):
+                self._put(w[name, f], array)
         for r, rule in enumerate(self.p.rules):
             for name, x in zip(rule.Pre._fields, self.copies[r], strict=True):
                 self._put(w["X", r, name], x)
@@ -211,12 +222,14 @@ class CompiledGroup(Group):
     def _latest_first(self, step):
         return torch.tensor([(step - 1 - j) % self.p.back for j in range(self.p.back)])
 
+    def _put_off(self):
+        kinds = (("sum", self.totals), ("old", self.old_totals), ("seen", self.seen_totals))
+        return {f"raw/{kind}/{f}": array for kind, arrays in kinds for f, array in enumerate(arrays)}
+
     def snapshot(self, step):
         raw = {}
         if self.layout.sums is not None:
-            raw = {"raw/weight": self.w, "raw/base": torch.tensor([self.base])}
-            for f, (total, seen) in enumerate(zip(self.totals, self.seen_totals, strict=True)):
-                raw |= {f"raw/sum/{f}": total[None], f"raw/seen/{f}": seen[None]}
+            raw = {"raw/weight": self.w} | {name: array[None] for name, array in self._put_off().items()}
         now = self.weights(step)
         past = {f"past/{k}": v[self._latest_first(step)].movedim(1, 0) for k, v in self.past.items()}
         return {**self.arrays(), **past, "weight": now, **raw}
@@ -228,8 +241,8 @@ class CompiledGroup(Group):
         if self.layout.sums is not None:
             if "raw/weight" in saved:
                 self.w[0] = torch.as_tensor(saved["raw/weight"])
-                for f, (total, seen) in enumerate(zip(self.totals, self.seen_totals, strict=True)):
-                    total[:], seen[:] = (torch.as_tensor(saved[f"raw/{kind}/{f}"]) for kind in ("sum", "seen"))
+                for name, array in self._put_off().items():
+                    array[:] = torch.as_tensor(saved[name])
             else:
-                self._begin_sums(self.base)
+                self._forget_sums()
         self._share()

@@ -16,8 +16,8 @@ from snn.run.block import I64, Block
 from snn.run.rule_code import Evaluator, RuleCode
 from snn.run.vectors import Vectors
 
-NAMES = """CONSTANTS TABLE INVERSE BASE FROZEN STOP PARTS BOUNDS OFFSET N_POST N_PRE SPLIT TARGETS WEIGHT AT X_AT SEEN
-MOD PRE_IDS PRE_DEPTH PRE_COUNTS PRE_BOUNDS PRE_STRIDE FIRST DELAY POST_IDS POST_DEPTH POST_COUNTS POST_BOUNDS
+NAMES = """CONSTANTS TABLE INVERSE BASE PERIOD FROZEN STOP PARTS BOUNDS OFFSET N_POST N_PRE SPLIT TARGETS WEIGHT AT X_AT
+SEEN MOD PRE_IDS PRE_DEPTH PRE_COUNTS PRE_BOUNDS PRE_STRIDE FIRST DELAY POST_IDS POST_DEPTH POST_COUNTS POST_BOUNDS
 POST_STRIDE BACK RING DEPTH STRIDE TOUCHED COUNT STEPS VALUES MARKS ROOM MASK""".split()
 
 
@@ -57,8 +57,8 @@ class Layout:
             self.words["READ", name] = len(self.words)
             self.words["PAST", name] = len(self.words)
         for f in range(len(sums or ())):
-            self.words["SUM", f] = len(self.words)
-            self.words["SEEN_SUM", f] = len(self.words)
+            for name in ("SUM", "OLD_SUM", "SEEN_SUM"):
+                self.words[name, f] = len(self.words)
 
 
 class Kernel:
@@ -97,8 +97,9 @@ class Kernel:
         for name, x in outputs.items():
             self.store(x, (kind, r, name), i)
 
-    def each_spike(self, side, emitted, list_of, body):
-        """``body(neuron)`` for the spikes of step ``emitted`` in the list of part ``list_of``."""
+    def each_spike(self, side, emitted, list_of, body, ahead=0, look=None):
+        """``body(neuron)`` for the spikes of step ``emitted`` in the list of part ``list_of``, and ``look(neuron)`` for
+        each ``ahead`` of its turn."""
         k, b, w = self.k, self.b, self.word
         slot = b.srem(emitted, w(f"{side}_DEPTH"))
         start = b.load(k.at(w(f"{side}_BOUNDS"), list_of, 8), typ=I64)
@@ -107,10 +108,17 @@ class Kernel:
         count = b.load(k.at(w(f"{side}_COUNTS"), at, 8), typ=I64)
         shift, size = (w("FIRST"), w("N_PRE")) if side == "PRE" else (w("OFFSET"), w("N_POST"))
 
-        def one(j, _):
+        def use(j, body):
             neuron = b.sub(b.zext(b.load(k.at(ids, j, 4), typ=ir.IntType(32)), I64), shift)
             with b.if_then(b.icmp_unsigned("<", neuron, size)):
                 body(neuron)
+
+        def one(j, _):
+            if look is not None:
+                later = b.add(j, k.i64(ahead))
+                with b.if_then(b.icmp_signed("<", later, count)):
+                    use(later, look)
+            use(j, body)
 
         k.loop(k.i64(0), count, 1, one)
 

@@ -1,4 +1,6 @@
-"""The kernels of plastic rows: what was put off is applied, a presynaptic spike acts, and its weights are delivered."""
+"""The rows of a plastic group: how what was put off is applied to them, and the kernels that do just that."""
+import contextlib
+
 from llvmlite import ir
 
 from snn.run.block import I8, I16, I32, I64
@@ -8,63 +10,75 @@ from snn.run.plastic_traces import amount_of
 TARGETS = {"uint16": I16, "uint32": I32}
 
 
-def arrival_kernel(layout):
-    """``(IR text, name)``: the presynaptic spikes that arrive in a step, at the synapses of this part's neurons."""
-    return _Rows(layout, "arrivals", spikes=True).build()
-
-
 def settle_kernel(layout):
     """``(IR text, name)``: apply what was put off to all rows of this part; nothing is sent."""
-    return _Rows(layout, "settle", spikes=False).build()
+    return _Settle(layout, "settle").build()
 
 
-class _Rows(Kernel):
-    def __init__(self, layout, name, spikes):
+def renew_kernel(layout):
+    """``(IR text, name)``: bring the rows of this part whose last spike came until BASE to BASE."""
+    return _Renew(layout, "renew").build()
+
+
+class Rows(Kernel):
+    """All rows; subclasses say which, and what happens beside applying what was put off."""
+
+    forgets_old = False
+
+    def __init__(self, layout, name):
         super().__init__(layout, name)
-        self.spikes, self.target_type = spikes, TARGETS[layout.targets]
+        self.target_type = TARGETS[layout.targets]
         self.mine = self.b.mul(self.k.part, self.word("N_PRE"))
 
     def build(self):
-        k, b = self.k, self.b
-        if self.spikes:
-            self.row_of_ring = k.offset(
-                self.word("RING"),
-                b.add(b.mul(b.srem(self.step, self.word("DEPTH")), self.word("STRIDE")), self.word("OFFSET")),
-                self.v.size,
-            )
-            emitted = b.sub(self.step, self.word("DELAY"))
-            with b.if_then(b.icmp_signed(">=", emitted, k.i64(0))):
-                k.loop(k.i64(0), self.word("PARTS"), 1, lambda q, _: self.each_spike("PRE", emitted, q, self._row))
-        else:
-            k.loop(k.i64(0), self.word("N_PRE"), 1, lambda j, _: self._row(j))
-        return k.done()
+        self.k.loop(self.k.i64(0), self.word("N_PRE"), 1, lambda j, _: self._row(j))
+        return self.k.done()
 
     # -- a row
     def _row(self, j):
-        k, b, shape = self.k, self.b, self.shape
+        k, b = self.k, self.b
         own = b.add(self.mine, j)
         self.x_at, self.seen = self.whole("X_AT", own, 8, I64), self.whole("SEEN", own, 8, I64)
-        self.x = [self.traces("X", r, own) for r in range(len(shape.traced))]
-        if shape.sums is not None:
-            since = b.sub(self.x_at, self.word("BASE"))
-            width = k.i64(len(shape.sums))
+        self.x = [self.traces("X", r, own) for r in range(len(self.shape.traced))]
+        with self._chosen():
+            self._before(own)
+            if self.shape.sums is None:
+                self._synapses(j)
+            else:
+                with b.if_else(b.icmp_signed(">", self.x_at, self.word("BASE"))) as (recent, old):
+                    with recent:
+                        self._synapses(j, self.word("BASE"))
+                    with old:
+                        self._synapses(j, b.sub(self.word("BASE"), self.word("PERIOD")), old=True)
+            self._behind(own)
+            b.store(self.step, k.at(self.word("SEEN"), own, 8))
+
+    def _chosen(self):
+        """A context for the rows that are treated."""
+        return contextlib.nullcontext()
+
+    def _before(self, own):
+        """What happens before the synapses of a row."""
+
+    def _behind(self, own):
+        """What happens behind them."""
+
+    def _synapses(self, j, base=None, old=False):
+        k, b = self.k, self.b
+        self.old = old
+        if base is not None:
+            since, width = b.sub(self.x_at, base), k.i64(len(self.shape.sums))
             self.scale = [
                 b.fmul(self.x[s.r]["pre", s.field], self.load("INVERSE", b.add(b.mul(since, width), k.i64(f))))
-                for f, s in enumerate(shape.sums)
+                for f, s in enumerate(self.shape.sums)
             ]
-        if self.spikes:
-            elapsed = b.sub(self.step, self.x_at)
-            self.now = [self._decayed(r, elapsed) for r in range(len(shape.traced))]
-        at = b.add(b.mul(j, self.word("PARTS")), k.part)
-        first = self.whole("SPLIT", at, 8, I64)
-        last = self.whole("SPLIT", b.add(at, k.i64(1)), 8, I64)
+        first, last = self._range(j)
         k.loop(first, last, 1, lambda s, _: self._synapse(s))
-        if self.spikes:
-            for r in range(len(shape.traced)):
-                x = self.e.outputs(r, "spike_pre", self._leaves("pre", self.now[r]))
-                self.write("X", r, x, own)
-            b.store(self.step, k.at(self.word("X_AT"), own, 8))
-        b.store(self.step, k.at(self.word("SEEN"), own, 8))
+
+    def _range(self, j):
+        """First and last + 1 synapse of row ``j`` in this part."""
+        at = self.b.add(self.b.mul(j, self.word("PARTS")), self.k.part)
+        return self.whole("SPLIT", at, 8, I64), self.whole("SPLIT", self.b.add(at, self.k.i64(1)), 8, I64)
 
     @staticmethod
     def _leaves(kind, values):
@@ -84,12 +98,10 @@ class _Rows(Kernel):
             state = self._caught_up(s, target, state)
         elif shape.posts:
             state = self._replayed(s, target, state)
-        if self.spikes:
-            changed = self._changed(s, target, state)
-            self._write(s, changed)
-            self._send(target, changed["w"])
-        else:
-            self._write(s, state)
+        self._finish(s, target, state)
+
+    def _finish(self, s, target, state):
+        self._write(s, state)
 
     def _held(self, s):
         """{name: value} of the synapse: "w", (rule, field), and "at" where time changes it."""
@@ -129,61 +141,17 @@ class _Rows(Kernel):
                 state = self._after(r, state, self.e.elapse(r, "flow", "synapse", values, elapsed, mod))
         return {**state, "at": now}
 
-    def _send(self, target, amount):
-        b, k = self.b, self.k
-        for r, t in enumerate(self.shape.traced):
-            if t.changes("transmit"):
-                leaves = {("synapse", "w"): amount, **self._leaves("pre", self.now[r])}
-                amount = self.e.outputs(r, "transmit", leaves)["w"]
-        self.v.store(b.fadd(self.v.load(self.row_of_ring, target), amount), self.row_of_ring, target)
-        if self.shape.touches:
-            chunk = b.lshr(b.add(target, self.word("OFFSET")), k.i64(8))
-            b.store(ir.Constant(I8, 1), k.at(self.word("TOUCHED"), chunk, 1))
-
-    def _changed(self, s, target, before):
-        """The synapse after the presynaptic spike of this step; as it was where learning is frozen."""
-        if not self.shape.flows and not any(t.changes("on_pre") for t in self.shape.traced):
-            return before
-        return self._unless_frozen(before, lambda: self._on_pre(self._flown(before, self.step, target), target))
-
-    def _on_pre(self, state, target):
-        for r, t in enumerate(self.shape.traced):
-            if t.changes("on_pre"):
-                leaves = {**self._seen_by(r, state), **self._leaves("pre", self.now[r]), **self._needed(r, target)}
-                state = self._after(r, state, self.e.outputs(r, "on_pre", leaves))
-        return state
-
-    def _needed(self, r, target):
-        """Postsynaptic traces and modulator that ``on_pre`` of rule ``r`` reads."""
-        t = self.shape.traced[r]
-        leaves = {("post", n): self.load(("Y", r, n), target) for n in t.uses("on_pre", "post")}
-        return leaves | ({("mod", ""): self.load("MOD", target)} if t.uses("on_pre", "mod") else {})
-
-    def _unless_frozen(self, before, make):
-        b = self.b
-        learn, after = b.append_basic_block("learn"), b.append_basic_block("learned")
-        left = b.block
-        b.cbranch(self.frozen, after, learn)
-        b.position_at_end(learn)
-        made = make()
-        came = b.block
-        b.branch(after)
-        b.position_at_end(after)
-        state = {}
-        for name, x in before.items():
-            state[name] = b.phi(x.type)
-            state[name].add_incoming(x, left)
-            state[name].add_incoming(made[name], came)
-        return state
-
     # -- what was put off
     def _caught_up(self, s, target, state):
-        b = self.b
+        b, width = self.b, self.k.i64(len(self.shape.sums))
         total = None
         for f in range(len(self.shape.sums)):
-            now = self.load(("SUM", f), target)
+            current = now = self.load(("SUM", f), target)
+            if self.old:
+                over_the_period = self.load("INVERSE", b.add(b.mul(self.word("PERIOD"), width), self.k.i64(f)))
+                now = b.fadd(self.load(("OLD_SUM", f), target), b.fdiv(current, over_the_period))
             new = b.fmul(self.scale[f], b.fsub(now, self.load(("SEEN_SUM", f), s)))
-            self.store(now, ("SEEN_SUM", f), s)
+            self.store(current if self.forgets_old else now, ("SEEN_SUM", f), s)
             total = new if total is None else b.fadd(total, new)
         r = self.shape.posts[0]
         sign, _, node = amount_of(self.shape.traced[r])
@@ -262,3 +230,22 @@ class _Rows(Kernel):
         bit = ir.Constant(I8, 1 << (r + 1) if self.shape.acting[r] else 1)
         mine = self.b.icmp_unsigned("!=", self.b.and_(mark, bit), ir.Constant(I8, 0))
         return {name: x if x is before[name] else self.b.select(mine, x, before[name]) for name, x in after.items()}
+
+
+class _Settle(Rows):
+    """All rows of the part."""
+
+
+class _Renew(Rows):
+    """The rows whose last spike came until BASE: as if it came in BASE, with the traces that are left by then."""
+
+    forgets_old = True
+
+    def _chosen(self):
+        return self.b.if_then(self.b.icmp_signed("<=", self.x_at, self.word("BASE")))
+
+    def _behind(self, own):
+        elapsed = self.b.sub(self.word("BASE"), self.x_at)
+        for r in range(len(self.shape.traced)):
+            self.write("X", r, self._decayed(r, elapsed), own)
+        self.b.store(self.word("BASE"), self.k.at(self.word("X_AT"), own, 8))

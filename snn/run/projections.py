@@ -91,15 +91,28 @@ class PlasticProjection:
         for b in range(self.runs):
             s = plan_rule.Synapse(*(f[b] for f in fields))
             s = rule.on_time(s, plan_rule.Pre(*(v[b] for v in x)), plan_rule.Post(*(v[b] for v in y)), mod[b], wiring)
-            key = random.bits64(self.q.plastic.key, np.uint64(step))
-            rewired = rule.rewire(s, wiring, lambda k, key=key: torch.from_numpy(random.uniform(key, np.arange(k))))
+            rewired = rule.rewire(s, wiring, lambda k: self._draw(step, k))
             s, moved = (s, None) if rewired is None else rewired
             for f, value in zip(fields, s, strict=True):
                 f[b] = value
         for g in self.groups:
             g.put(r, [f[:, self.members(g)] for f in fields])
         if moved is not None and not torch.equal(moved.cpu(), self.post_of):
+            self._begin_anew(r, moved.cpu() != self.post_of)
             self._move(moved.cpu())
+
+    def _begin_anew(self, by, moved):
+        """What other rules than ``by`` hold at the synapses that moved is that of new synapses."""
+        for g in self.groups:
+            mine = moved[self.members(g)].to(g.w.device)
+            for r, fields in enumerate(g.fields):
+                for value in fields.values() if r != by else ():
+                    value[:, mine] = 0.0
+
+    def _draw(self, step, k):
+        """Uniform numbers [k] of this moment."""
+        key = random.bits64(self.q.plastic.key, np.array([step], np.uint64))[0]
+        return torch.from_numpy(random.uniform(key, np.arange(k)))
 
     def _move(self, post):
         """Take new targets: rows are sorted again, and every synapse keeps its group."""

@@ -71,6 +71,9 @@ class Evaluator:
             return self._typed(v.scalar_at(self.table, at), node)
         if node.op in ("pre", "post", "synapse", "read", "mod"):
             return leaves[node.op, node.attr[0] if node.attr else ""]
+        if node.op in ("minimum", "maximum") and any(a.value is not None for a in node.args):
+            x, bound = sorted(node.args, key=lambda a: a.value is not None)
+            return v.bounded(node.op, values[x.index], values[bound.index])
         return v.apply(node.graph.owner, node.op, [values[a.index] for a in node.args])
 
     def elapse(self, r, method, kind, values, steps, leaves=None):

@@ -111,6 +111,11 @@ class Vectors:
         chosen = b.select(b.fcmp_ordered(sign, x, y), x, y)
         return b.select(b.fcmp_unordered("!=", x, x), x, chosen)
 
+    def bounded(self, op, x, bound):
+        """``minimum`` or ``maximum`` of ``x`` and a bound that is not NaN: one instruction, and NaN stays."""
+        beyond = self.b.fcmp_ordered("<" if op == "minimum" else ">", bound, x)
+        return self.b.select(beyond, bound, x)
+
     def intrinsic(self, name, *a):
         full = f"llvm.{name}.v{self.lanes}f{self.size * 8}"
         f = self.k.module.globals.get(full)

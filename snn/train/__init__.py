@@ -14,6 +14,7 @@ _HOME = {
         "rectifier": "rectified quantisation_error",
         "folded": "Folded Dropout",
         "linear": "Linear",
+        "hopfield": "Hopfield HopfieldPooling HopfieldLookup retrieve hopfield_energy",
         "memory": "keep_memory",
         "delay": "Delay AxonalDelay parameter_groups",
         "kernels_of_delay": "Gaussian SmoothedGradient Rounded",
