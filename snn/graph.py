@@ -13,7 +13,6 @@ Kinds of nodes
 
 Shapes: constants are 0-D, (n,), or (K, 1) where dt was given as K values.
 """
-
 from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
@@ -27,8 +26,7 @@ from snn.operations import BOOLEAN, COMPARISONS, COMPOSED, EVALUATE, FUNCTIONS
 
 @dataclass(eq=False, repr=False)
 class Node:
-    """One value of the graph. ``value`` is set for constants; ``attr`` holds what an operation needs beside its
-    arguments."""
+    """One value of the graph. ``value``: that of a constant; ``attr``: what an operation needs beside arguments."""
 
     graph: "Graph"
     op: str
@@ -161,6 +159,8 @@ class Graph:
         if exponent.op == "literal" and exponent.attr[0] in (2, 3):
             square = self.apply("mul", base, base)
             return square if exponent.attr[0] == 2 else self.apply("mul", square, base)
+        if exponent.value is not None and exponent.value.ndim == 0 and exponent.value in (0, 1):
+            return base if exponent.value == 1 else self.node(1.0)
         return self._intern("pow", (base, exponent), (), None, False)
 
     def _intern(self, op, args, attr, value, boolean):

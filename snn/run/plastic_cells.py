@@ -18,7 +18,7 @@ FADED = np.exp(-8.0)
 """What is left of a presynaptic trace since the reference step when sums begin anew; less would be lost to rounding."""
 ROOM = (16, 1024)
 """Notes that a neuron has room for: at least and at most."""
-ROOM_BYTES = 16 << 20
+ROOM_BYTES = 2 << 20
 
 
 class CompiledGroup(Group):
