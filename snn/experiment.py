@@ -63,6 +63,8 @@ class ProjectionTable(Table):
     weight: Any = None
     delay: Any
     round_delays: bool = False
+    plasticity: Item | list[Item] | None = None
+    dendritic: float | None = None
 
 
 class DriveTable(Table):
@@ -136,9 +138,10 @@ def network(file, builder):
         pre, post = view(net, table.pre, f"{place}.pre"), view(net, table.post, f"{place}.post")
         rule = builder.item(table.rule, rules, f"{place}.rule")
         weight, delay = (builder.value(getattr(table, key), f"{place}.{key}") for key in ("weight", "delay"))
+        plastic = plasticity(table, builder, place)
         with at(place):
             net.connect(pre, post, rule, port=table.port, weight=weight, delay=delay, name=name,
-                        round_delays=table.round_delays)
+                        round_delays=table.round_delays, plasticity=plastic)
     inputs = named("snn.network", INPUTS)
     for k, raw in enumerate(file.drives):
         place = f"drives[{k}]"
@@ -148,6 +151,16 @@ def network(file, builder):
         with at(place):
             net.drive(population, source, port=table.port)
     return net
+
+
+def plasticity(table, builder, place):
+    """The rules of a projection as :class:`snn.Plastic`, or None."""
+    given = table.plasticity if isinstance(table.plasticity, list) else [table.plasticity]
+    if given == [None]:
+        return None
+    rules = [builder.item(item, named("snn.plasticity"), f"{place}.plasticity") for item in given]
+    with at(place):
+        return snn.Plastic(rules, dendritic=table.dendritic)
 
 
 def read(path):

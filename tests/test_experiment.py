@@ -164,3 +164,50 @@ def test_a_run_that_cannot_start_names_the_file(tmp_path):
     path = write(tmp_path, SMALL, ("grid = 0.5", "grid = 0.25"))
     with pytest.raises(NetworkError, match=r"^small\.toml: .*0\.1 ms"):
         experiment.run_file(path)
+
+
+PLASTIC = """
+[populations.a]
+model = { name = "PoissonSource", rate = 50.0 }
+n = 20
+[populations.b]
+model = "LIF"
+n = 5
+[projections.ab]
+pre = "a"
+post = "b"
+rule = "AllToAll"
+port = "delta"
+weight = 3.0
+delay = 1.0
+plasticity = [{ name = "PairSTDP", A_plus = 0.1, w_max = 5.0 }, "TsodyksMarkram"]
+dendritic = 0.4
+[[record]]
+name = "RecordWeights"
+projection = "ab"
+[run]
+duration = 100.0
+"""
+
+
+def test_plasticity_of_a_file_is_that_of_python(tmp_path):
+    from snn.neurons import LIF, PoissonSource
+    from snn.plasticity import PairSTDP, TsodyksMarkram
+
+    file = tmp_path / "plastic.toml"
+    file.write_text(PLASTIC)
+    net = snn.Network()
+    a, b = net.add("a", PoissonSource(rate=50.0), 20), net.add("b", LIF(), 5)
+    rules = [PairSTDP(A_plus=0.1, w_max=5.0), TsodyksMarkram()]
+    net.connect(a, b, snn.AllToAll(), port="delta", weight=3.0, delay=1.0, name="ab",
+                plasticity=snn.Plastic(rules, dendritic=0.4))
+    expected = snn.simulate(net, 100.0, record=[snn.RecordWeights("ab")]).weights["ab"].data
+    assert np.ptp(expected) > 0
+    np.testing.assert_array_equal(experiment.run_file(file).weights["ab"].data, expected)
+
+
+def test_an_unknown_rule_of_a_file_is_named_with_its_place(tmp_path):
+    file = tmp_path / "plastic.toml"
+    file.write_text(PLASTIC.replace("PairSTDP", "PairSTD"))
+    with pytest.raises(snn.DataError, match=r"projections.ab.plasticity: is unknown \('PairSTD'\). Did you mean"):
+        experiment.run_file(file)
