@@ -7,8 +7,14 @@ from snn.run.plastic import Group
 class Learning(Group):
     """A group whose postsynaptic events act at once on all synapses of their neuron (columns of the connections)."""
 
+    pre_of = post_of = None
+
     def place(self, csr):
         super().place(csr)
+        place = {"device": self.options["device"]}
+        self.indptr = torch.as_tensor(csr.indptr, **place)
+        self.post_of = torch.as_tensor(csr.targets.astype("int64"), **place)
+        self.pre_of = torch.repeat_interleave(torch.arange(self.q.n_pre, **place), self.indptr.diff())
         self.column = torch.argsort(self.post_of, stable=True)
         self.first = torch.searchsorted(
             self.post_of[self.column], torch.arange(self.q.n_post + 1, device=self.post_of.device)

@@ -64,10 +64,17 @@ class Group:
 
     def place(self, csr):
         """Take the connections of ``csr`` (their number stays)."""
-        place = {"device": self.options["device"]}
-        self.indptr = torch.as_tensor(csr.indptr, **place)
-        self.post_of = torch.as_tensor(csr.targets.astype(np.int64), **place)
-        self.pre_of = torch.repeat_interleave(torch.arange(self.q.n_pre, **place), self.indptr.diff())
+        self.csr = csr
+
+    @property
+    def pre_of(self):
+        """Number of the presynaptic neuron of every synapse; made when asked for, eight bytes each."""
+        return torch.from_numpy(np.repeat(np.arange(self.q.n_pre), np.diff(self.csr.indptr)))
+
+    @property
+    def post_of(self):
+        """Number of the postsynaptic neuron of every synapse."""
+        return torch.from_numpy(self.csr.targets.astype(np.int64))
 
     def settle(self, step):
         """Apply what was put off; an engine that puts off overrides it."""

@@ -34,12 +34,14 @@ class PlasticProjection:
             self.source = plan.index[m.population.whole.population.name]
             self.every["modulator"] = int(steps_of(m.every, plan.dt, "PopulationModulator.every"))
             self.activity, self.counted = np.zeros(self.runs), np.zeros(self.runs, np.int64)
-        self._index()
 
-    def _index(self):
-        csr = self.q.csr
-        self.pre_of = torch.repeat_interleave(torch.arange(self.q.n_pre), torch.from_numpy(np.diff(csr.indptr)))
-        self.post_of = torch.from_numpy(csr.targets.astype(np.int64))
+    @property
+    def pre_of(self):
+        return torch.from_numpy(np.repeat(np.arange(self.q.n_pre), np.diff(self.q.csr.indptr)))
+
+    @property
+    def post_of(self):
+        return torch.from_numpy(self.q.csr.targets.astype(np.int64))
 
     def members(self, g):
         return slice(None) if g.q.plastic.members is None else torch.from_numpy(g.q.plastic.members)
@@ -132,7 +134,6 @@ class PlasticProjection:
 
     def _take(self, csr, group, arrays):
         self.q = replace(self.q, csr=csr)
-        self._index()
         for j, g in enumerate(self.groups):
             members = None if g.q.plastic.members is None else np.flatnonzero(group == j)
             own = csr if members is None else CSR(
