@@ -232,6 +232,8 @@ def _projection(q, index, ports, dt, seed, dtype):
     plan = ProjectionPlan(q.name, k, j, *sides, ports[post.name].index(q.port), csr, weight, delay)
     if q.plasticity is None:
         return plan
+    # Its own copy, which an engine takes over: these weights change.
+    plan = replace(plan, weight=np.array(weight)) if np.ndim(weight) else plan
     plan = replace(plan, plastic=plastic_plan(q, plan, dt, stream(seed, q.name, "rewire")))
     return replace(plan, parts=tuple(groups(plan, q.plasticity.dendritic is not None)))
 

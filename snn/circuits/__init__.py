@@ -10,7 +10,9 @@ _HOME = {
         "cam": "CA3 Forget Hippocampus Recall Recording Store",
         "clustered": "ClusteredMemory WillshawMemory clique_density clique_recall clique_recall_by_use "
                      "willshaw_recall winner_probability",
+        "digits": "DigitNet",
         "disinhibitory": "DisInhibitoryNet",
+        "ei_pairs": "ExactInverse LinearInverse MicroCircuit",
         "hopfield": "HopfieldNetwork Asynchronous Synchronous overlap one_step_error mean_field_overlap critical_load "
                     "softmax_recall",
         "multitask": "MultitaskNetwork diluted_patterns noisy_examples hierarchical_overlaps hierarchical_limit "

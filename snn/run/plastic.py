@@ -45,7 +45,7 @@ class Group:
         self.rules = [r.bind(1, options["dtype"], options["device"]) for r in p.rules]
         self.place(q.csr)
         n = q.csr.n_synapses
-        self.w = self._full(torch.as_tensor(np.asarray(q.weight), **options), n)
+        self.w = self._first_weights(n)
         self.fields = [{k: self._full(0.0, n) for k in r.Synapse._fields[1:]} for r in p.rules]
         self.at = torch.full((runs, n), step - 1, device=options["device"]) if p.flows else None
         rest = [r.rest() for r in self.rules]
@@ -58,6 +58,9 @@ class Group:
         self.x_at = torch.full((runs, q.n_pre), step - 1, device=options["device"])
         self.mod = self._full(torch.as_tensor(p.mod, **options), q.n_post)
         self.past = {k: torch.zeros(p.back, runs, q.n_post, **options) for k in p.reads}
+
+    def _first_weights(self, n):
+        return self._full(torch.as_tensor(np.asarray(self.q.weight), **self.options), n)
 
     def _full(self, value, n):
         return torch.as_tensor(value, **self.options).expand(self.runs, n).clone()

@@ -38,6 +38,10 @@ class CompiledGroup(Group):
         self._functions = {}
         self._write_words()
 
+    def _first_weights(self, n):
+        # The array of the plan itself: at many synapses a second one would count.
+        return torch.from_numpy(self.q.weight)[None] if np.ndim(self.q.weight) else super()._first_weights(n)
+
     def place(self, csr):
         super().place(csr)
         if self.words is not None:

@@ -16,6 +16,7 @@ _HOME = {
         "linear": "Linear",
         "hopfield": "Hopfield HopfieldPooling HopfieldLookup retrieve hopfield_energy",
         "memory": "keep_memory",
+        "plastic": "Plastic",
         "delay": "Delay AxonalDelay parameter_groups",
         "kernels_of_delay": "Gaussian SmoothedGradient Rounded",
         "held": "reset detach scope eager",

@@ -1,68 +1,29 @@
 """One step of synaptic rules over a dense matrix and a batch: the order of :mod:`snn.rule`, broadcast.
 
-Traces of the presynaptic side are [B, n_pre], of the postsynaptic side [B, n_post], what a rule keeps per synapse beside
-its weight [B, n_post, n_pre]. A rule sees them as [B, 1, n_pre], [B, n_post, 1] and [B, n_post, n_pre].
+Traces of the presynaptic side are [B, n_pre], of the postsynaptic side [B, n_post], what a rule keeps per
+synapse beside its weight [B, n_post, n_pre]. A rule sees them as [B, 1, n_pre], [B, n_post, 1] and [B, n_post, n_pre].
 """
 from dataclasses import dataclass
 
 import torch
+from torch.nn.functional import linear
 
-from snn.contract import steps_of
-from snn.rule_graph import trace_rule
+from snn.train.plastic_state import State, carried, reads
 from snn.wiring import Wiring
+
+ORDER = {False: ("on_pre", "on_post"), True: ("on_post", "on_pre")}
+"""Which event is first in a step, by whether there is a dendritic delay."""
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What the text of a rule says: which methods change anything, ``every`` in steps."""
+class Moment:
+    """An event of rule ``r`` in a step of a batch: ``z`` [B, N], and the traces as it finds them."""
 
-    on_pre: bool
-    on_post: bool
-    flow: bool
-    transmit: bool
-    modulated: bool
-    every: int | None
-
-    @classmethod
-    def of(cls, rule, dt):
-        traced = trace_rule(rule, dt)
-        changed = (traced.changes(method) for method in ("on_pre", "on_post", "flow", "transmit"))
-        every = None if rule.every is None else int(steps_of(rule.every, dt, f"{type(rule).__name__}.every"))
-        return cls(*changed, traced.uses_modulator, every)
-
-
-@dataclass
-class State:
-    """``x`` a ``Pre`` of [B, n_pre] per rule, ``y`` a ``Post`` of [B, n_post], ``fields`` tuples of [B, n_post, n_pre];
-    ``past`` {name: [B, dendritic, n_post]}: what is on its way back from the soma, latest first; ``steps`` done."""
-
-    x: list
-    y: list
-    fields: list
-    past: dict
-    steps: int = 0
-
-    def tensors(self):
-        """All of them in the order of :func:`names`."""
-        return [*(t for part in (*self.x, *self.y, *self.fields) for t in part), *self.past.values()]
-
-
-def names(rules, dendritic):
-    """Names of what a :class:`State` holds."""
-    parts = (("pre", "Pre", 0), ("post", "Post", 0), ("synapse", "Synapse", 1))
-    held = [f"{name}_{r}_{k}" for name, kind, first in parts for r, rule in enumerate(rules)
-            for k in getattr(rule, kind)._fields[first:]]
-    return held + [f"past_{k}" for k in carried(rules, dendritic)]
-
-
-def carried(rules, dendritic):
-    """What travels back from the soma."""
-    return ("spikes", *reads(rules)) if dendritic else ()
-
-
-def reads(rules):
-    """States of the postsynaptic neurons that the rules read."""
-    return tuple(dict.fromkeys(k for rule in rules for k in rule.Reads._fields))
+    r: int
+    event: str
+    z: torch.Tensor
+    x: tuple
+    y: tuple
 
 
 def at_synapses(x, y):
@@ -86,51 +47,82 @@ class Events:
     def __init__(self, rules, facts, shape, *, dt, dendritic, put, reduce, **options):
         self.given, self.facts, self.put, self.reduce, self.options = rules, facts, put, reduce, options
         self.rules = [rule.bind(1, options["dtype"], options["device"]) for rule in rules]
+        # What a method of both sides is given for the one that is not asked for.
+        self.no_y = [rule.Post(*(torch.zeros((), **options) for _ in rule.Post._fields)) for rule in rules]
         self.dt, self.dendritic = torch.tensor(dt, dtype=torch.float64).to(**options), dendritic
         self.n_post, self.n_pre = shape
         self.reads, self.carried = reads(rules), carried(rules, dendritic)
+        self._shares = {}
         bounds = [rule.bounds() for rule in rules]
         self.low = min((low for low, _ in bounds if low is not None), default=None)
         self.high = max((high for _, high in bounds if high is not None), default=None)
 
-    def begin(self, batch, tensors=None, steps=0):
-        """The :class:`State` of ``tensors`` (in the order of :func:`names`), or at rest."""
-        def filled(values, n):
-            return [torch.as_tensor(v, **self.options).expand(batch, n) for v in values]
+    def rest(self, r, batch):
+        """The ``(Pre, Post)`` of rule ``r`` before any spike."""
+        return (type(trace)(*(torch.as_tensor(v, **self.options).expand(batch, n) for v in trace))
+                for trace, n in zip(self.rules[r].rest(), (self.n_pre, self.n_post), strict=True))
 
-        if tensors is None:
-            x, y = ([t for rule in self.rules for t in filled(rule.rest()[side], n)]
-                    for side, n in enumerate((self.n_pre, self.n_post)))
-            fields = [torch.zeros(batch, self.n_post, self.n_pre, **self.options) for rule in self.rules
-                      for _ in rule.Synapse._fields[1:]]
-            tensors = [*x, *y, *fields, *(torch.zeros(batch, self.dendritic, self.n_post, **self.options)
-                                          for _ in self.carried)]
+    def begin(self, batch):
+        """The :class:`State` at rest."""
+        x, y = zip(*(self.rest(r, batch) for r in range(len(self.rules))), strict=True)
+        fields = [tuple(torch.zeros(batch, self.n_post, self.n_pre, **self.options) for _ in rule.Synapse._fields[1:])
+                  for rule in self.rules]
+        past = {k: torch.zeros(batch, self.dendritic, self.n_post, **self.options) for k in self.carried}
+        return State(list(x), list(y), fields, past)
+
+    def go_on(self, tensors, steps):
+        """The :class:`State` of tensors in the order of :func:`snn.train.plastic_state.names`."""
         rest = iter(tensors)
         x, y = ([kind(*(next(rest) for _ in kind._fields)) for kind in kinds]
                 for kinds in ([r.Pre for r in self.rules], [r.Post for r in self.rules]))
-        fields = [tuple(next(rest) for _ in r.Synapse._fields[1:]) for r in self.rules]
+        # What is kept per synapse is written into.
+        fields = [tuple(next(rest).clone() for _ in r.Synapse._fields[1:]) for r in self.rules]
         return State(x, y, fields, dict(zip(self.carried, rest, strict=True)), steps)
 
     def step(self, h, w, pre, post, mod, read):
         """Do a step on the state ``h``; gives the weights behind it. ``pre`` [B, n_pre]; ``post``, ``mod`` and the
         values of ``read`` [B, n_post]."""
-        h.steps += 1
-        self.decay(h)
-        v = w.expand(len(pre), *w.shape)
-        for r, rule in enumerate(self.rules):
-            if self.facts[r].flow:
-                v, *h.fields[r] = rule.flow(rule.Synapse(v, *h.fields[r]), mod[..., None], self.dt)
-        post, read = self.delayed(h, post, read)
-        # Without dendritic delay a postsynaptic spike is at the synapse behind the input of its own step.
-        if self.dendritic:
-            v = self._arrive(h, self._back(h, v, post, mod, read), pre, mod)
-        else:
-            v = self._back(h, self._arrive(h, v, pre, mod), post, mod, read)
-        v = self._in_time(h, v, mod)
-        return self.within(w, w + self.reduce(v - w, 0))
+        moments, batch = self._moments(h, pre, post, read), len(pre)
+        flows = [r for r, facts in enumerate(self.facts) if facts.flow]
+        due = [r for r, facts in enumerate(self.facts) if facts.every and h.steps % facts.every == 0]
+        if not (moments or flows or due):
+            return w
+        share, changes = self.shares(batch), []
+        total = torch.zeros_like(w)
+        # On a CPU sample by sample: then only rows and columns of neurons that fired in this one are looked at.
+        size = 1 if w.device.type == "cpu" else batch
+        for b in (slice(first, first + size) for first in range(0, batch, size)):
+            v = w.expand(size, *w.shape).clone()
+            fields = [tuple(t[b] for t in held) for held in h.fields]
+            for r in flows:
+                self._write(v, fields[r], self.rules[r].flow(self.rules[r].Synapse(v, *fields[r]), mod[b, :, None],
+                                                             self.dt))
+            for moment in moments:
+                self._event(v, fields[moment.r], moment, b, mod[b])
+            for r in due:
+                self._in_time(h, r, v, fields[r], b, mod[b])
+            v -= w
+            if share is None:
+                changes.append(v)
+            else:
+                total += v[0] * share[b] if size == 1 else torch.einsum("bij,b->ij", v, share[b])
+        if share is None:
+            total = self.reduce(torch.cat(changes), 0)
+        return self.within(w, w + total, share)
 
-    def within(self, old, new):
-        """``new`` within the bounds of the rules, where a sum over samples left them."""
+    def shares(self, batch):
+        """How much every sample counts in a linear reduction, [B]; None where it is not linear."""
+        if batch not in self._shares:
+            share = self.reduce(torch.eye(batch, **self.options), 0)
+            probe = torch.linspace(-1.0, 2.0, batch, **self.options)
+            linear = torch.allclose(self.reduce(probe[:, None], 0), share @ probe)
+            self._shares[batch] = share if linear else None
+        return self._shares[batch]
+
+    def within(self, old, new, share):
+        """``new`` within the bounds of the rules, where it is not an average of weights that are."""
+        if share is not None and bool((share >= 0).all() and share.sum() < 1.001):
+            return new
         if self.low is not None:
             new = torch.maximum(new, torch.clamp(old, max=self.low))
         return new if self.high is None else torch.minimum(new, torch.clamp(old, min=self.high))
@@ -143,10 +135,17 @@ class Events:
         """Spikes and states that are back at the synapse in this step."""
         if not self.dendritic:
             return post, read
-        new = {"spikes": post, **read}
-        back = {k: past[:, -1] for k, past in h.past.items()}
-        h.past = {k: torch.cat([new[k][:, None], past[:, :-1]], 1) for k, past in h.past.items()}
-        return back.pop("spikes"), back if h.steps > self.dendritic else {}
+        post, read = self.late(h, post[None], {k: v[None] for k, v in read.items()})
+        return post[0], {k: v[0] for k, v in read.items()} if h.steps > self.dendritic else {}
+
+    def late(self, h, post, read):
+        """Spikes and states [T, B, n_post] as they come back to the synapse."""
+        if not self.dendritic:
+            return post, read
+        whole = {k: torch.cat([h.past[k].movedim(1, 0), v]) for k, v in {"spikes": post, **read}.items()}
+        h.past = {k: v[len(post):].movedim(0, 1) for k, v in whole.items()}
+        back = {k: v[:len(post)] for k, v in whole.items()}
+        return back.pop("spikes"), back
 
     def watch(self, h, r, post, read):
         """The traces of rule ``r`` see the states that were read; returns where it acts."""
@@ -162,53 +161,72 @@ class Events:
     def fired_pre(self, h, r, pre):
         h.x[r] = self.put(pre, self.rules[r].spike(h.x[r], h.y[r])[0], h.x[r])
 
-    def _back(self, h, v, post, mod, read):
-        for r, rule in enumerate(self.rules):
-            z = self.watch(h, r, post, read)
-            if self.facts[r].on_post:
-                v = self._event(h, r, v, rule.on_post, z, mod, axis=1)
-            self.fired_post(h, r, post)
-        return v
+    def _moments(self, h, pre, post, read):
+        """Move all traces on by a step; gives the events that act on synapses, in their order."""
+        h.steps += 1
+        self.decay(h)
+        post, read = self.delayed(h, post, read)
+        moments = []
 
-    def _arrive(self, h, v, pre, mod):
-        for r, rule in enumerate(self.rules):
-            if self.facts[r].on_pre:
-                v = self._event(h, r, v, rule.on_pre, pre, mod, axis=2)
-            self.fired_pre(h, r, pre)
-        return v
+        def note(r, event, z):
+            if getattr(self.facts[r], event) and z.any():
+                moments.append(Moment(r, event, z, h.x[r], h.y[r]))
 
-    def _event(self, h, r, v, method, z, mod, axis):
-        """Let ``z`` spikes act on the rows (axis 1) or columns (axis 2) of the neurons that fired in any sample."""
-        at = torch.nonzero(z.any(0)).flatten()
+        # Without dendritic delay a postsynaptic spike is at the synapse behind the input of its own step.
+        for event in ORDER[bool(self.dendritic)]:
+            for r in range(len(self.rules)):
+                if event == "on_post":
+                    note(r, event, self.watch(h, r, post, read))
+                    self.fired_post(h, r, post)
+                else:
+                    note(r, event, pre)
+                    self.fired_pre(h, r, pre)
+        return moments
+
+    def _event(self, v, fields, moment, b, mod):
+        """Let spikes act on the rows or columns of the neurons that fired in one of the samples ``b``."""
+        axis, rule = 1 if moment.event == "on_post" else 2, self.rules[moment.r]
+        at = torch.nonzero(moment.z[b].any(0)).flatten()
         if not len(at):
-            return v
-        x, y, kind = h.x[r], h.y[r], self.rules[r].Synapse
-        x, y = (type(x)(*(t[:, at] for t in x)), y) if axis == 2 else (x, type(y)(*(t[:, at] for t in y)))
-        x, y = at_synapses(x, y)
-        mod = (mod[:, at] if axis == 1 else mod)[..., None]
-        whole = (v, *h.fields[r])
-        s = kind(*(t.index_select(axis, at) for t in whole))
-        s = self.put(z[:, at].unsqueeze(3 - axis), method(s, x, y, mod), s)
-        v, *h.fields[r] = (t.index_copy(axis, at, one) for t, one in zip(whole, s, strict=True))
-        return v
+            return
+        x, y = (type(t)(*(k[b] for k in t)) for t in (moment.x, moment.y))
+        if axis == 1:
+            y, mod = type(y)(*(t[:, at] for t in y)), mod[:, at]
+        else:
+            x = type(x)(*(t[:, at] for t in x))
+        s = rule.Synapse(*(t.index_select(axis, at) for t in (v, *fields)))
+        new = getattr(rule, moment.event)(s, *at_synapses(x, y), mod[..., None])
+        for whole, one in zip((v, *fields), self.put(moment.z[b][:, at].unsqueeze(3 - axis), new, s), strict=True):
+            whole.index_copy_(axis, at, one)
 
-    def _in_time(self, h, v, mod):
-        """Rules that act in time, sample by sample: they may sum over synapses."""
-        for r, rule in enumerate(self.rules):
-            every = self.facts[r].every
-            if every is None or h.steps % every:
-                continue
-            x, y = at_synapses(h.x[r], h.y[r])
-            s, x, y, (mod,) = (self._rows(part, len(v)) for part in ((v, *h.fields[r]), x, y, (mod[..., None],)))
-            wiring = self._wiring(float(rule.every))
-            done = [rule.on_time(rule.Synapse(*(t[b] for t in s)), rule.Pre(*(t[b] for t in x)),
-                                 rule.Post(*(t[b] for t in y)), mod[b], wiring) for b in range(len(v))]
-            v, *h.fields[r] = (torch.stack(t).view(-1, self.n_pre, self.n_post).mT for t in zip(*done, strict=True))
-        return v
+    def _write(self, v, fields, s):
+        for whole, one in zip((v, *fields), s, strict=True):
+            whole.copy_(one)
+
+    def _in_time(self, h, r, v, fields, b, mod):
+        """A rule that acts in time, sample by sample: it may sum over synapses."""
+        rule = self.rules[r]
+        x, y = at_synapses(*(type(t)(*(k[b] for k in t)) for t in (h.x[r], h.y[r])))
+        s, x, y, (m,) = (self._rows(part, len(v)) for part in ((v, *fields), x, y, (mod[..., None],)))
+        wiring = self._wiring(float(rule.every))
+        done = [rule.on_time(rule.Synapse(*(t[b] for t in s)), rule.Pre(*(t[b] for t in x)),
+                             rule.Post(*(t[b] for t in y)), m[b], wiring) for b in range(len(v))]
+        self._write(v, fields, [torch.stack(t).view(-1, self.n_pre, self.n_post).mT for t in zip(*done, strict=True)])
 
     def _rows(self, tensors, batch):
         """[B, n_post, n_pre] as [B, synapses] in the order of :class:`snn.wiring.Wiring`."""
         return [t.expand(batch, self.n_post, self.n_pre).mT.reshape(batch, -1) for t in tensors]
+
+    def transmitted(self, traces, x, w):
+        """What the spikes ``x`` [B, n_pre] send, [B, n_post]; ``traces`` {rule: Pre of [B, n_pre]} move on."""
+        scales = all(facts.scales for facts in self.facts)
+        sent = torch.ones_like(x)[:, None] if scales else w.expand(len(x), *w.shape)
+        with torch.no_grad():
+            for r in traces:
+                rule, now = self.rules[r], self.rules[r].decay(traces[r], self.no_y[r], self.dt)[0]
+                sent = rule.transmit(sent, type(now)(*(t[:, None] for t in now)))
+                traces[r] = self.put(x, rule.spike(now, self.no_y[r])[0], now)
+        return linear(x * sent[:, 0], w) if scales else torch.einsum("bi,boi->bo", x, sent)
 
     def _wiring(self, every):
         pre, post = (torch.arange(n, device=self.options["device"]) for n in (self.n_pre, self.n_post))
