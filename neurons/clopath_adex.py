@@ -21,7 +21,7 @@ class ClopathAdEx(Neuron):
         carries V beyond V_peak within one step. t_clamp acts as the nearest whole number of steps.
 
     Shapes and units
-        State: ``v`` mV, ``w``, ``z`` pA, ``v_t`` mV, ``clamp`` ms (left of the clamp, -1 when free), ``i`` pA.
+        State: ``v`` mV, ``w``, ``i_sp`` (z above), ``i`` pA, ``v_t`` mV, ``clamp`` ms (left of it, -1 when free).
         Ports: ``delta`` mV, ``current`` pA (constant during a step). Every field is a number or one value per neuron.
 
     Errors: ModelError for C_m, g_L, Delta_T, t_clamp or a time constant <= 0, V_peak not above E_L, V_reset, V_T_rest
@@ -54,7 +54,7 @@ class ClopathAdEx(Neuron):
     class State(NamedTuple):
         v: mV
         w: pA
-        z: pA
+        i_sp: pA
         v_t: mV
         clamp: ms
         i: pA
@@ -68,24 +68,25 @@ class ClopathAdEx(Neuron):
             require_below(self, name, "V_peak")
 
     def rest(self):
-        return self.State(v=self.E_L, w=0.0, z=0.0, v_t=self.V_T_rest, clamp=-1.0, i=0.0)
+        return self.State(v=self.E_L, w=0.0, i_sp=0.0, v_t=self.V_T_rest, clamp=-1.0, i=0.0)
 
     def flow(self, s, dt):
         held = s.clamp > 0.5 * dt
         over = held & (s.clamp <= 1.5 * dt)
         half_z, half_v_t = self.decayed(s, 0.5 * dt)
-        v = s.v + (0.5 * dt / self.C_m) * self.drive(s.v, s.w, s.z, s.v_t, s.i, dt)
+        v = s.v + (0.5 * dt / self.C_m) * self.drive(s.v, s.w, s.i_sp, s.v_t, s.i, dt)
         w = s.w + (0.5 * dt / self.tau_w) * (self.a * (s.v - self.E_L) - s.w)
         moved = s.v + (dt / self.C_m) * self.drive(v, w, half_z, half_v_t, s.i, dt)
         adapted = s.w + (dt / self.tau_w) * (self.a * (v - self.E_L) - w)
         z, v_t = self.decayed(s, dt)
         return s._replace(v=torch.where(held, torch.where(over, self.V_reset, s.v), moved),
-                          w=torch.where(held, s.w, adapted), z=z, v_t=v_t,
+                          w=torch.where(held, s.w, adapted), i_sp=z, v_t=v_t,
                           clamp=torch.where(held & ~over, s.clamp - dt, -1.0))
 
     def decayed(self, s, dt):
-        """``(z, v_t)`` after ``dt`` ms."""
-        return s.z * torch.exp(-dt / self.tau_z), self.V_T_rest + (s.v_t - self.V_T_rest) * torch.exp(-dt / self.tau_T)
+        """``(i_sp, v_t)`` after ``dt`` ms."""
+        v_t = self.V_T_rest + (s.v_t - self.V_T_rest) * torch.exp(-dt / self.tau_T)
+        return s.i_sp * torch.exp(-dt / self.tau_z), v_t
 
     def drive(self, v, w, z, v_t, i, dt):
         """C_m dV/dt in pA; the exponential term alone moves V by at most 2 (V_peak - E_L) in a step of ``dt``."""
@@ -100,8 +101,9 @@ class ClopathAdEx(Neuron):
         return torch.where(s.clamp < -0.5, (s.v - self.V_peak) / (self.V_peak - self.V_reset), -1.0)
 
     def reset(self, s, z):
-        return s._replace(v=choose(z, self.V_clamp, s.v), w=choose(z, s.w + self.b, s.w), z=choose(z, self.I_sp, s.z),
-                          v_t=choose(z, self.V_T_max, s.v_t), clamp=choose(z, self.t_clamp, s.clamp))
+        return s._replace(v=choose(z, self.V_clamp, s.v), w=choose(z, s.w + self.b, s.w),
+                          i_sp=choose(z, self.I_sp, s.i_sp), v_t=choose(z, self.V_T_max, s.v_t),
+                          clamp=choose(z, self.t_clamp, s.clamp))
 
     def max_dt(self):
         membrane = fastest(self.C_m) / slowest(self.g_L)

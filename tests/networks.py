@@ -156,7 +156,8 @@ def of_model(Model):
     net = snn.Network(Model.__name__)
     source = net.add("source", neurons.PoissonSource(rate=spread(60, 50.0, 600.0)), 60)
     a = net.add("a", Model(), 70)
-    sizes = {"delta": 1.2, "exc": 60.0, "inh": -20.0, "current": 10.0 if Model is neurons.Izhikevich else 700.0}
+    sizes = {"delta": 1.2, "exc": 60.0, "inh": -20.0, "current": 10.0 if Model is neurons.Izhikevich else 700.0,
+             "drive": 0.5, "feedback": 0.2, "rate": 30.0}
     if Model is neurons.CobaLIF:
         sizes |= {"exc": 1.5, "inh": 0.5}
     for port in Model.Ports._fields:

@@ -85,7 +85,8 @@ def _arrivals(rng, port, unit, shape):
         return 1.0 - rng.random(shape)
     sparse = rng.random(shape) < 0.1
     sizes = {"mV": sparse * rng.normal(2.0, 4.0, shape), "nS": sparse * rng.uniform(0.0, 6.0, shape),
-             "pA": rng.normal(250.0, 300.0, shape), "1": rng.uniform(0.0, 15.0, shape)}
+             "pA": rng.normal(250.0, 300.0, shape), "1": rng.uniform(0.0, 15.0, shape),
+             "Hz": sparse * rng.uniform(0.0, 100.0, shape)}
     return sizes[unit]
 
 

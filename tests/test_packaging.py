@@ -110,7 +110,8 @@ def test_foreign_datasets_is_untouched(installed, tmp_path):
 
 def test_checkout_works_uninstalled():
     # -S leaves site-packages out, so that an installed copy cannot stand in for the checkout.
-    code = "import snn, snn.plasticity; print(snn.__file__, snn.plasticity.__file__)"
+    code = ("import snn, importlib.util as u; "
+            "print(snn.__file__, u.find_spec('snn.plasticity').origin)")
     done = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     expected = [ROOT / "snn" / "__init__.py", ROOT / "plasticity" / "__init__.py"]
     assert done.stdout.split() == list(map(str, expected)), done.stderr

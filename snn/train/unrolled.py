@@ -52,6 +52,9 @@ class Step:
 
 def forward_graph(model, n, dt, *, ports, learned=(), detach_reset=False):
     """Trace a step of ``model``. ``ports``: names of the inputs that are given; the others receive 0."""
+    if taken := {"z", "margin"} & set(model.State._fields):
+        raise ModelError(f"{type(model).__name__}.State: has a state named {min(taken)!r}, which in training is the "
+                         "spike (z) or its margin. Name it otherwise.")
     bound = model.bind(n, torch.float64)
     rest = {k: torch.as_tensor(v, dtype=torch.float64) for k, v in bound.rest()._asdict().items()}
     constant, assumed = dict(rest), {k: (float(v.min()), float(v.max())) for k, v in rest.items()}

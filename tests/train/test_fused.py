@@ -10,12 +10,26 @@ import torch
 
 import snn.neurons
 from snn.contract import Neuron, choose, param, unitless
-from snn.neurons import ALIF, LIF, AdEx, CobaLIF, CubaLIF, Izhikevich, LeakyReadout
+from snn.errors import ModelError
+from snn.neurons import (
+    ALIF,
+    LIF,
+    AdEx,
+    ClopathAdEx,
+    CobaLIF,
+    CubaLIF,
+    DiehlCook,
+    HomeostaticLIF,
+    IFCurrExp,
+    Izhikevich,
+    LeakyReadout,
+)
 from snn.train import unrolled
 from snn.train.held import eager
 from snn.train.layer import Layer
 from snn.train.surrogate import ATan, MultiGaussian, Rectangle, Sigmoid, SuperSpike, Triangle
 
+NOISY = {"PoissonSource", "EIPair"}
 UNIT = {"E_L": 0.0, "V_th": 1.0, "V_reset": 0.0}
 # model, {port: (mean, spread)}, fields to learn, whether the model calls exp or pow in every step
 CASES = {
@@ -28,6 +42,11 @@ CASES = {
     "adex": (AdEx(), {"current": (900.0, 300.0)}, (), True),
     "izhikevich": (Izhikevich(), {Izhikevich.Ports._fields[0]: (8.0, 5.0)}, (), False),
     "readout": (LeakyReadout(), {"delta": (0.0, 1.0)}, ("tau",), False),
+    "homeostatic": (HomeostaticLIF(tau_m=10.0, t_ref=0.0, theta_plus=0.05, **UNIT), {"delta": (0.1, 0.5)},
+                    ("tau_m", "theta_plus"), False),
+    "if-curr-exp": (IFCurrExp(), {"exc": (200.0, 300.0), "inh": (0.0, 50.0)}, ("tau_m", "tau_exc"), False),
+    "clopath": (ClopathAdEx(), {"current": (900.0, 300.0)}, (), True),
+    "diehl-cook": (DiehlCook(), {"exc": (3.0, 2.0), "inh": (0.0, 0.3)}, (), True),
 }
 
 
@@ -265,11 +284,11 @@ def test_learned_parameter_moves_without_a_new_trace():
 
 def test_every_pointwise_model_of_the_catalogue_is_covered():
     covered = {type(model).__name__ for model, *_ in CASES.values()}
-    others = {"IF", "SoftLIF", "PoissonSource"}      # parts of LIF's text; and a source of noise, which learns nothing
+    others = {"IF", "SoftLIF", *NOISY}               # parts of LIF's text; and what fires at random
     computed = {n for n in snn.neurons.__all__ if dataclasses.is_dataclass(getattr(snn.neurons, n))
                 and hasattr(getattr(snn.neurons, n), "Ports") and getattr(snn.neurons, n).Ports._fields}
     assert computed - covered <= others
-    for name in computed & others - {"PoissonSource"}:
+    for name in computed & others - NOISY:
         model = getattr(snn.neurons, name)(**UNIT)
         assert unrolled.forward_graph(model, 1, 1.0, ports=("delta",)).spike is not None
 
@@ -288,3 +307,12 @@ def test_a_state_given_as_one_number_counts():
     with pytest.warns(UserWarning, match="'i'"):
         v = layer.run(torch.zeros(1, 2, 3), rest._replace(i=torch.tensor(5.0)), traces=("v",)).traces["v"]
     assert float(v[0, 0, 0]) == pytest.approx(5.0 * (1 - math.exp(-0.1)), rel=1e-5)
+
+
+def test_a_state_named_as_the_spike_is_refused():
+    class State(NamedTuple):
+        z: float
+
+    model = type("Named", (LIF,), {"State": State})()
+    with pytest.raises(ModelError, match="Named.State: has a state named 'z'"):
+        unrolled.forward_graph(model, 1, 1.0, ports=("delta",))
