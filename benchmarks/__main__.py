@@ -10,6 +10,7 @@ PARTS = {
     "limits": ("benchmarks.limits", "cost per synaptic event and neuron update beside the limits of the machine"),
     "start": ("benchmarks.start", "import, command line and first simulation in a new process"),
     "memory": ("benchmarks.memory", "bytes per synapse and peak memory while building"),
+    "plasticity": ("benchmarks.plasticity.command", "learning networks beside NEST and Brian2, and what they learn"),
     "training": ("benchmarks.training.command", "a training step beside SpikingJelly, snnTorch, Norse, Sinabs, DCLS"),
     "peers": ("benchmarks.environments", "make and list the peers' environments"),
 }

@@ -7,6 +7,7 @@ import snn
 from benchmarks.physics import PHYSICS
 from snn.distributions import Distribution
 from snn.neurons import LIF, CobaLIF, CubaLIF
+from snn.plasticity import MultiplicativeSTDP, PairSTDP
 
 POPULATION = "cells"
 """Name of the one population; its first 80 % are excitatory."""
@@ -20,6 +21,16 @@ class Rectified(Distribution):
 
     def sample(self, key, index):
         return np.maximum(self.base.sample(key, index), 0.0)
+
+
+@dataclass(frozen=True)
+class Each(Distribution):
+    """The same value for all, held once per element."""
+
+    value: float
+
+    def sample(self, key, index):
+        return np.full(len(index), self.value)
 
 
 def cuba(p):
@@ -38,15 +49,25 @@ def coba(p):
     return _balanced("coba", model, p, start, ("exc", p.w_exc), ("inh", p.w_inh))
 
 
-def brunel(p):
-    """Brunel's network from a :class:`benchmarks.physics.Brunel`."""
+def brunel(p, dendritic=None):
+    """Brunel's network from a :class:`benchmarks.physics.Brunel`; that of a :class:`benchmarks.physics.PlasticBrunel`
+    learns, ``dendritic`` ms of its delay (None: all) lie behind the synapse.
+    """
     model = LIF(tau_m=p.tau_m, E_L=p.E_L, V_th=p.V_th, V_reset=p.V_reset, t_ref=p.t_ref)
-    net = _balanced("brunel", model, p, {}, ("delta", p.w_exc), ("delta", p.w_inh))
+    net = _balanced("brunel", model, p, {}, ("delta", p.w_exc), ("delta", p.w_inh), dendritic=dendritic)
     net.drive(net.populations[POPULATION], snn.PoissonInput(rate=p.rate, weight=p.w_exc), port="delta")
     return net
 
 
-MODELS = {"cuba": cuba, "coba": coba, "brunel": brunel}
+def learning_rule(p):
+    """The rule of a :class:`benchmarks.physics.PlasticBrunel`."""
+    kind = MultiplicativeSTDP if p.mu else PairSTDP
+    return kind(A_plus=p.lam * p.w_max, A_minus=p.alpha * p.lam * p.w_max, tau_plus=p.tau_plus, tau_minus=p.tau_minus,
+                w_min=0.0, w_max=p.w_max)
+
+
+MODELS = {"cuba": cuba, "coba": coba, "brunel": brunel, "brunel-weights": brunel, "brunel-additive": brunel,
+          "brunel-multiplicative": brunel}
 
 
 def network(model, n):
@@ -63,13 +84,16 @@ def with_idle_copies(net, copies):
     return net
 
 
-def _balanced(name, model, p, start, *inputs):
-    """One population, its excitatory and its inhibitory part connected to all; ``inputs`` are (port, weight) of
-    either.
-    """
+def _balanced(name, model, p, start, exc, inh, dendritic=None):
+    """One population and its links; ``exc`` and ``inh`` are (port, weight) of the two kinds."""
     net = snn.Network(name)
     cells = net.add(POPULATION, model, p.n, init={"v": snn.Uniform(*p.v_start), **start})
-    parts = (cells[:p.n_exc], p.k_exc, "excitatory"), (cells[p.n_exc:], p.k_inh, "inhibitory")
-    for (sources, k, kind), (port, weight) in zip(parts, inputs, strict=True):
-        net.connect(sources, cells, snn.FixedInDegree(k), port=port, weight=weight, delay=p.delay, name=kind)
+    for link in p.links:
+        port, weight = exc if link.excitatory else inh
+        more = {}
+        if link.plastic:
+            weight = Each(weight)
+            more["plasticity"] = None if p.mu is None else snn.Plastic(learning_rule(p), dendritic=dendritic)
+        net.connect(cells[slice(*link.pre)], cells[slice(*link.post)], snn.FixedInDegree(link.in_degree), port=port,
+                    weight=weight, delay=p.delay, name=link.name, **more)
     return net

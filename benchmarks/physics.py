@@ -7,8 +7,21 @@ Abbott (2005), with a fixed in-degree of 64 + 16 so that the network can grow; B
 (2000), J. Comput. Neurosci. 8:183, with g = 5, eta = 2 and the in-degree a tenth of the population.
 """
 from dataclasses import dataclass
+from functools import partial
 
 EXCITATORY_SHARE = 0.8
+
+
+@dataclass(frozen=True)
+class Link:
+    """Synapses between two ranges ``(first, last + 1)`` of neurons with a fixed in-degree; ``plastic``: they learn."""
+
+    name: str
+    pre: tuple
+    post: tuple
+    in_degree: int
+    excitatory: bool
+    plastic: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,6 +49,12 @@ class Balanced:
     @property
     def n_synapses(self):
         return self.n * self.in_degree
+
+    @property
+    def links(self):
+        """Who is connected to whom: both kinds to all."""
+        return (Link("excitatory", (0, self.n_exc), (0, self.n), self.k_exc, True),
+                Link("inhibitory", (self.n_exc, self.n), (0, self.n), self.k_inh, False))
 
 
 @dataclass(frozen=True)
@@ -112,12 +131,42 @@ class Brunel(Balanced):
         return self.eta * (self.V_th - self.E_L) / (self.w_exc * self.tau_m) * 1000.0
 
 
-def brunel(n):
+@dataclass(frozen=True)
+class PlasticBrunel(Brunel):
+    """Brunel's network whose synapses among excitatory neurons have weights of their own that learn.
+
+    Pair STDP, all pairs, hard bounds 0 and ``w_max``, in the terms of Guetig et al. (2003), J. Neurosci. 23:3697:
+    w += lam w_max (1 - w / w_max)^mu x at a postsynaptic, w -= alpha lam w_max (w / w_max)^mu y at a presynaptic spike.
+    ``mu`` 0: additive; 1: multiplicative; None: the same synapses with weights of their own that do not learn.
+    """
+
+    mu: int | None = 0
+    lam: float = 0.005
+    alpha: float = 1.05
+    tau_plus: float = 20.0
+    tau_minus: float = 20.0
+
+    @property
+    def w_max(self):
+        return 2.0 * self.w_exc
+
+    @property
+    def links(self):
+        exc, inh = (0, self.n_exc), (self.n_exc, self.n)
+        return (Link("learning", exc, exc, self.k_exc, True, plastic=True),
+                Link("excitatory", exc, inh, self.k_exc, True),
+                Link("inhibitory", inh, (0, self.n), self.k_inh, False))
+
+
+def brunel(n, kind=Brunel, **more):
     """In-degree n/10 of which 4/5 excitatory; J = 0.1 mV at 12,500 neurons, scaled so that J * k stays 100 mV."""
     k_exc = max(int(EXCITATORY_SHARE * n) // 10, 1)
     weight = 100.0 / k_exc
-    return Brunel(n=n, k_exc=k_exc, k_inh=max(k_exc // 4, 1), w_exc=weight, w_inh=-5.0 * weight)
+    return kind(n=n, k_exc=k_exc, k_inh=max(k_exc // 4, 1), w_exc=weight, w_inh=-5.0 * weight, **more)
 
 
-PHYSICS = {"cuba": Cuba, "coba": Coba, "brunel": brunel}
+PHYSICS = {"cuba": Cuba, "coba": Coba, "brunel": brunel,
+           "brunel-additive": partial(brunel, kind=PlasticBrunel, mu=0),
+           "brunel-multiplicative": partial(brunel, kind=PlasticBrunel, mu=1),
+           "brunel-weights": partial(brunel, kind=PlasticBrunel, mu=None)}
 """Name of a model -> function of n that gives its numbers."""

@@ -16,15 +16,15 @@ class DiehlCook(Neuron):
     Formula
         C_m dV/dt = -g_L (V - E_L) - g_exc (V - E_exc) - g_inh (V - E_inh);  tau_x dg_x/dt = -g_x, g_x += x.exc, x.inh;
         spike where V >= V_th + theta, then V = V_reset, held for t_ref, and theta += theta_plus;
-        tau_theta d theta/dt = -theta,  solved as theta = top exp(-age / tau_theta).
-        Conductances and V are solved as in CobaLIF. Neurons that win often become hard to excite, so that all of them
-        get to learn.
+        tau_theta d theta/dt = -theta.
+        V and the conductances are solved as in CobaLIF, theta exactly. Neurons that win often become hard to excite, so
+        that all of them get to learn.
 
     Shapes and units
-        State: ``v`` mV, ``ref`` ms (-1 when free), ``g_exc``, ``g_inh`` nS, ``theta`` mV, ``top`` mV (theta
-        right after the last spike) and ``age`` ms (the time since then; to begin with a theta, give ``top``).
-        Ports: ``exc``, ``inh`` nS, both >= 0. Every field is a number or one value per neuron. With the default leak of
-        1 nS conductances are in units of the leak, as in the source.
+        State: ``v`` mV, ``ref`` ms (-1 when free), ``g_exc``, ``g_inh`` nS, ``theta`` mV, ``fine`` mV (what theta has
+        lost but is too small a part of it to be subtracted yet). Ports: ``exc``, ``inh`` nS, both >= 0. Every field is
+        a number or one value per neuron. With the default leak of 1 nS conductances are in units of the leak, as in the
+        source.
 
     Errors: ModelError for time constants, C_m or g_L <= 0, t_ref or theta_plus < 0, V_reset >= V_th. A step above half
     the fastest time constant (C_m / g_L, tau_exc, tau_inh) is refused.
@@ -54,8 +54,7 @@ class DiehlCook(Neuron):
         g_exc: nS
         g_inh: nS
         theta: mV
-        top: mV
-        age: ms
+        fine: mV
 
     class Ports(NamedTuple):
         exc: nS
@@ -65,7 +64,7 @@ class DiehlCook(Neuron):
         above_threshold(self)
 
     def rest(self):
-        return self.State(v=self.E_L, ref=-1.0, g_exc=0.0, g_inh=0.0, theta=0.0, top=0.0, age=0.0)
+        return self.State(v=self.E_L, ref=-1.0, g_exc=0.0, g_inh=0.0, theta=0.0, fine=0.0)
 
     def flow(self, s, dt):
         held = s.ref > 0.5 * dt
@@ -74,11 +73,12 @@ class DiehlCook(Neuron):
         g = self.g_L + g_e + g_i
         v_inf = (self.g_L * self.E_L + g_e * self.E_exc + g_i * self.E_inh) / g
         v = v_inf + (s.v - v_inf) * torch.exp(-(dt / self.C_m) * g)
-        # What one step takes from theta would vanish in single precision: the course since the last spike does not.
-        age = s.age + dt
+        # Of theta a step takes less than single precision can subtract; it is summed up until it counts (Kahan).
+        change = s.theta * torch.expm1(-dt / self.tau_theta) - s.fine
+        theta = s.theta + change
         return self.State(v=torch.where(held, s.v, v), ref=torch.where(held, s.ref - dt, -1.0),
                           g_exc=s.g_exc * torch.exp(-dt / self.tau_exc), g_inh=s.g_inh * torch.exp(-dt / self.tau_inh),
-                          theta=s.top * torch.exp(-age / self.tau_theta), top=s.top, age=age)
+                          theta=theta, fine=(theta - s.theta) - change)
 
     def receive(self, s, x):
         return s._replace(g_exc=s.g_exc + x.exc, g_inh=s.g_inh + x.inh)
@@ -87,9 +87,8 @@ class DiehlCook(Neuron):
         return (s.v - self.V_th - s.theta) / (self.V_th - self.V_reset)
 
     def reset(self, s, z):
-        theta = s.theta + self.theta_plus
         return s._replace(v=choose(z, self.V_reset, s.v), ref=choose(z, self.t_ref, s.ref),
-                          theta=choose(z, theta, s.theta), top=choose(z, theta, s.top), age=choose(z, 0.0, s.age))
+                          theta=choose(z, s.theta + self.theta_plus, s.theta))
 
     def max_dt(self):
         return 0.5 * min(fastest(self.C_m) / slowest(self.g_L), fastest(self.tau_exc, self.tau_inh))

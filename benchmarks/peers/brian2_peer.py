@@ -13,10 +13,12 @@ import os
 import shutil
 import tempfile
 import time
+from dataclasses import dataclass
 
 import brian2 as b2
 import numpy as np
 
+from benchmarks.peers.plastic_weights import moments, sampled
 from benchmarks.peers.protocol import RECORDED, Measured, Stopwatch, arguments, private_stdout, serve
 from benchmarks.stats import observed
 
@@ -50,7 +52,7 @@ def coba(p, dt):
 
 def brunel(p, dt):
     # Jumps, and V after a spike, decay for a step that the other simulators do not have: start one decay higher.
-    ahead = math.exp(dt / p.tau_m)
+    ahead = one_decay(p, dt)
     names = dict(tau_m=p.tau_m * b2.ms, V_th=p.V_th * b2.mV, V_reset=(p.E_L + (p.V_reset - p.E_L) * ahead) * b2.mV,
                  E_L=p.E_L * b2.mV, w_exc=p.w_exc * ahead * b2.mV, w_inh=p.w_inh * ahead * b2.mV)
     neurons = _neurons(p, "dv/dt = (E_L - v) / tau_m : volt (unless refractory)", names, threshold="v >= V_th",
@@ -59,7 +61,34 @@ def brunel(p, dt):
     return neurons, [drive], "v_post += w_exc", "v_post += w_inh"
 
 
-MODELS = {"cuba": cuba, "coba": coba, "brunel": brunel}
+MODELS = {"cuba": cuba, "coba": coba, "brunel": brunel, "brunel-additive": brunel, "brunel-multiplicative": brunel}
+
+
+def one_decay(p, dt):
+    return math.exp(dt / p.tau_m)
+
+
+def learning(p, dt):
+    """Keywords of the ``Synapses`` that learn: pair STDP with a trace of either side per synapse, event-driven.
+
+    The delay is axonal, which is the quickest form here: one pathway does all at the arrival of a spike. It runs one
+    step before the jump counts, so the traces are scaled to what they are a step later, and a postsynaptic spike of the
+    same step goes first.
+    """
+    ahead = one_decay(p, dt)
+    up, down = (("(w_max - w) * x", "w * y") if p.mu else ("w_max * x", "w_max * y"))
+    return dict(
+        model="""w : volt
+                 dx/dt = -x / tau_plus : 1 (event-driven)
+                 dy/dt = -y / tau_minus : 1 (event-driven)""",
+        on_pre=f"""w = clip(w - {down}, 0 * volt, w_max)
+                   x += x_step
+                   v_post += w""",
+        on_post=f"""w = clip(w + {up}, 0 * volt, w_max)
+                    y += y_step""",
+        namespace=dict(
+            w_max=p.w_max * ahead * b2.mV, tau_plus=p.tau_plus * b2.ms, tau_minus=p.tau_minus * b2.ms,
+            x_step=p.lam * math.exp(dt / p.tau_plus), y_step=p.alpha * p.lam * math.exp(-dt / p.tau_minus)))
 
 
 def _neurons(p, equations, names, **how):
@@ -70,26 +99,52 @@ def _neurons(p, equations, names, **how):
 
 
 def describe(options):
-    """The network and its two monitors: the count of all spikes, and the spikes of a sample of the neurons."""
+    """The network and what is watched of it."""
     p = options.physics
     b2.defaultclock.dt = options.dt * b2.ms
     neurons, objects, on_exc, on_inh = MODELS[options.model](p, options.dt)
     # A jump of V counts one step after it landed, a jump of a current or conductance in the same step as elsewhere.
     delay = (p.delay - options.dt if options.model == "brunel" else p.delay) * b2.ms
-    for sources, k, on_pre in ((neurons[:p.n_exc], p.k_exc, on_exc), (neurons[p.n_exc:], p.k_inh, on_inh)):
-        synapses = b2.Synapses(sources, neurons, on_pre=on_pre, delay=delay, namespace=neurons.namespace)
-        synapses.connect(i=f"source for source in sample(N_pre, size={k})")
+    plastic = None
+    for link in p.links:
+        how = dict(on_pre=on_exc if link.excitatory else on_inh, namespace=neurons.namespace)
+        if link.plastic:
+            how = learning(p, options.dt)
+        synapses = b2.Synapses(neurons[slice(*link.pre)], neurons[slice(*link.post)], delay=delay, **how)
+        synapses.connect(i=f"source for source in sample(N_pre, size={link.in_degree})")
         objects.append(synapses)
+        if link.plastic:
+            synapses.w = p.w_exc * one_decay(p, options.dt) * b2.mV
+            synapses.pre.order, synapses.post.order = 1, -1
+            plastic = synapses
     counter = b2.SpikeMonitor(neurons, record=False)
     sample = b2.SpikeMonitor(neurons[:min(RECORDED, p.n)])
-    return b2.Network(neurons, *objects, counter, sample), counter, sample
+    return b2.Network(neurons, *objects, counter, sample), Watched(counter, sample, plastic)
 
 
-def measured(counter, sample, options, **times):
+@dataclass(frozen=True)
+class Watched:
+    """What a run is read from: the count of all spikes, the spikes of a sample, the synapses that learn or None."""
+
+    counter: object
+    sample: object
+    plastic: object
+
+
+def weights(synapses, options):
+    """Moments of a sample of the weights that learn."""
+    p = options.physics
+    chosen = (np.asarray(synapses.i) < sampled(p)) & (np.asarray(synapses.j) < sampled(p))
+    return moments(np.asarray(synapses.w)[chosen] * 1000.0 / one_decay(p, options.dt), p)
+
+
+def measured(watched, options, **times):
+    counter, sample = watched.counter, watched.sample
     since = options.warm * b2.ms
     timed = sample.t >= since
     seen = observed(sample.i[timed], (sample.t[timed] - since) / b2.ms, options.duration)
-    return Measured(spikes=int(np.sum(counter.count[:])), **seen, **times)
+    extra = {} if watched.plastic is None else weights(watched.plastic, options)
+    return Measured(spikes=int(np.sum(counter.count[:])), **seen, **times, extra=extra)
 
 
 def runner_cpp(options, folder):
@@ -98,10 +153,10 @@ def runner_cpp(options, folder):
     b2.prefs.devices.cpp_standalone.openmp_threads = options.threads if options.threads > 1 else 0
     for thread in range(options.threads):
         b2.device.insert_code("main", f'brian::_random_generators[{thread}].seed(atol(getenv("{SEED}")) + {thread});')
-    network, counter, sample = describe(options)
-    counter.active = False
+    network, watched = describe(options)
+    watched.counter.active = False
     network.run(options.warm * b2.ms, namespace={})
-    counter.active = True
+    watched.counter.active = True
     network.run(options.duration * b2.ms, namespace={})
     start = time.perf_counter()
     b2.device.build(directory=folder, run=False, compile=True, with_output=False)
@@ -113,7 +168,7 @@ def runner_cpp(options, folder):
             b2.device.run(directory=folder, with_output=False)
         loop = b2.device._last_run_time          # Brian2's own figure; the pinned version has it under this name
         rest = watch.seconds - loop * (1 + options.warm / options.duration)
-        return measured(counter, sample, options, build_s=rest, compile_s=compiled, run_s=loop,
+        return measured(watched, options, build_s=rest, compile_s=compiled, run_s=loop,
                         other_cpu=watch.other_cpu)
 
     return run
@@ -130,16 +185,16 @@ def runner_cython(options, folder):
         b2.seed(seed)
         loops = []
         start = time.perf_counter()
-        network, counter, sample = describe(options)
-        counter.active = False
+        network, watched = describe(options)
+        watched.counter.active = False
         network.run(options.warm * b2.ms, namespace={})
-        counter.active = True
+        watched.counter.active = True
         built = time.perf_counter() - start
         with Stopwatch() as watch:
             network.run(options.duration * b2.ms, namespace={}, report_period=1000 * b2.second,
                         report=lambda elapsed, *rest: loops.append(float(elapsed)))
         first.append(built)
-        return measured(counter, sample, options, build_s=built, compile_s=first[0], run_s=loops[-1],
+        return measured(watched, options, build_s=built, compile_s=first[0], run_s=loops[-1],
                         other_cpu=watch.other_cpu)
 
     return run

@@ -1,12 +1,17 @@
-"""NEST: iaf_psc_exp (CUBA), iaf_cond_exp (COBA), iaf_psc_delta (Brunel). Double precision only.
+"""NEST: iaf_psc_exp (CUBA), iaf_cond_exp (COBA), iaf_psc_delta (Brunel, static or with STDP). Double precision only.
 
 Things to know
-    Preparation happens at the first ``Run``, so one step is run before the warm-up. ``local_spike_counter`` starts
+    Preparation happens at the first ``Run``, so one delay is run before the warm-up. ``local_spike_counter`` starts
     again at every ``Run``. Synapses are drawn without repetition (``allow_multapses=False``) as in the other
     simulators. An excitatory and an inhibitory weight must differ in sign also where the weight is a conductance.
+    The whole delay of a synapse that learns is dendritic. Its weight is that of the last presynaptic spike; what the
+    postsynaptic spikes since then will add is added here before weights are compared.
 """
 import time
 
+import numpy as np
+
+from benchmarks.peers.plastic_weights import moments, sampled, settle
 from benchmarks.peers.protocol import RECORDED, Measured, Stopwatch, arguments, private_stdout, serve
 from benchmarks.stats import observed
 
@@ -36,11 +41,21 @@ def brunel(nest, p):
     return neurons, p.w_exc, p.w_inh
 
 
-MODELS = {"cuba": cuba, "coba": coba, "brunel": brunel}
+def plastic(nest, p):
+    """Brunel's network with ``stdp_synapse_hom``, the ``stdp_synapse`` whose parameters are held once for all."""
+    neurons, *weights = brunel(nest, p)
+    neurons.tau_minus = p.tau_minus
+    nest.SetDefaults(STDP, {"Wmax": p.w_max, "lambda": p.lam, "alpha": p.alpha, "mu_plus": float(p.mu),
+                            "mu_minus": float(p.mu), "tau_plus": p.tau_plus})
+    return neurons, *weights
+
+
+STDP = "stdp_synapse_hom"
+MODELS = {"cuba": cuba, "coba": coba, "brunel": brunel, "brunel-additive": plastic, "brunel-multiplicative": plastic}
 
 
 def build(nest, options, seed):
-    """A new network; returns the spike recorder."""
+    """A new network that has run for one longest delay; returns its neurons and the spike recorder."""
     p = options.physics
     nest.ResetKernel()
     nest.resolution = options.dt
@@ -48,14 +63,27 @@ def build(nest, options, seed):
     nest.rng_seed = seed
     neurons, w_exc, w_inh = MODELS[options.model](nest, p)
     neurons.V_m = nest.random.uniform(*p.v_start)
-    for sources, k, weight in ((neurons[:p.n_exc], p.k_exc, w_exc), (neurons[p.n_exc:], p.k_inh, w_inh)):
-        nest.Connect(sources, neurons, dict(rule="fixed_indegree", indegree=k, allow_multapses=False),
-                     dict(weight=weight, delay=p.delay))
+    for link in p.links:
+        nest.Connect(neurons[slice(*link.pre)], neurons[slice(*link.post)],
+                     dict(rule="fixed_indegree", indegree=link.in_degree, allow_multapses=False),
+                     dict(synapse_model=STDP if link.plastic else "static_synapse",
+                          weight=w_exc if link.excitatory else w_inh, delay=p.delay))
     recorder = nest.Create("spike_recorder")
     nest.Connect(neurons[:min(RECORDED, p.n)], recorder)
     nest.Prepare()
-    nest.Run(max(p.delay, options.dt))
-    return recorder
+    nest.Run(p.delay)
+    return neurons, recorder
+
+
+def weights(nest, neurons, p, events, end):
+    """Moments of a sample of the weights that learn; nothing for networks without."""
+    if not any(link.plastic for link in p.links):
+        return {}
+    some = neurons[:sampled(p)]
+    found = nest.GetConnections(some, some, synapse_model=STDP).get(("source", "target", "weight"))
+    w = settle(found["weight"], np.array(found["source"]), np.array(found["target"]), events["senders"],
+               events["times"], p, end)
+    return moments(w, p)
 
 
 def main():
@@ -66,9 +94,9 @@ def main():
 
     def run(seed):
         start = time.perf_counter()
-        recorder = build(nest, options, seed)
+        neurons, recorder = build(nest, options, seed)
         built = time.perf_counter() - start
-        nest.Run(options.warm)
+        nest.Run(options.warm - options.physics.delay)
         since = nest.biological_time
         with Stopwatch() as watch:
             nest.Run(options.duration)
@@ -77,7 +105,8 @@ def main():
         events = recorder.events
         timed = events["times"] > since
         return Measured(build_s=built, compile_s=0.0, run_s=watch.seconds, spikes=spikes, other_cpu=watch.other_cpu,
-                        **observed(events["senders"][timed], events["times"][timed] - since, options.duration))
+                        **observed(events["senders"][timed], events["times"][timed] - since, options.duration),
+                        extra=weights(nest, neurons, options.physics, events, since + options.duration))
 
     serve(options, run, version=nest.__version__, stdout=stdout)
 

@@ -4,12 +4,17 @@ The cache of compiled code starts empty, so that ``compile_s`` is a compilation.
 for its time loop, ``outside_s`` what the call took besides building, compiling and the loop (handing over what was
 recorded).
 """
+import gc
 import os
 import tempfile
 import time
 
+from benchmarks.peers.plastic_weights import moments, sampled
 from benchmarks.peers.protocol import RECORDED, Measured, Stopwatch, arguments, private_stdout, serve
 from benchmarks.stats import observed
+
+AXONAL = "axonal"
+"""Variant: no part of the delay of the synapses that learn lies behind them; by default all of it does."""
 
 
 def main():
@@ -26,28 +31,40 @@ def version():
 
 
 def make_run(options):
-    """``run(seed)``: describe, warm up, and go on from the state reached."""
+    """``run(seed)``: describe, warm up, and go on in the same session."""
     import snn
     from benchmarks.networks import MODELS, POPULATION, with_idle_copies
     engine = snn.EventDriven(threads=options.threads or None, dtype=options.precision)
-    first = []
+    more, first = {"dendritic": 0.0} if options.variant == AXONAL else {}, []
 
     def run(seed):
-        net = with_idle_copies(MODELS[options.model](options.physics), options.idle_copies)
-        how = dict(dt=options.dt, seed=seed, engine=engine, progress=False)
-        warm = snn.simulate(net, options.warm, record=[], **how)
-        first.append(warm.meta["wall_s"]["prepare"])
-        start = time.perf_counter()
-        with Stopwatch() as watch:
-            result = snn.simulate(net, options.duration, state=warm.state, **how)
-        wall, spikes = result.meta["wall_s"], result.spikes[POPULATION]
+        gc.collect()                             # the session of the seed before may be part of a cycle
+        net = with_idle_copies(MODELS[options.model](options.physics, **more), options.idle_copies)
+        with snn.start(net, dt=options.dt, seed=seed, engine=engine, progress=False) as simulation:
+            warm = simulation.run(options.warm).meta["wall_s"]
+            first.append(warm["prepare"])
+            start = time.perf_counter()
+            with Stopwatch() as watch:
+                result = simulation.run(options.duration)
+            outside = time.perf_counter() - start - result.meta["wall_s"]["run"]
+            extra = {"outside_s": round(outside, 5), "threads_used": result.meta["threads"],
+                     **weights(simulation, options.physics)}
+        spikes = result.spikes[POPULATION]
         sample, times = spikes.ids < RECORDED, spikes.times - options.warm
-        outside = time.perf_counter() - start - sum(wall.values())
-        return Measured(build_s=wall["build"], compile_s=first[0], run_s=wall["run"], spikes=len(spikes),
-                        other_cpu=watch.other_cpu, **observed(spikes.ids[sample], times[sample], options.duration),
-                        extra={"outside_s": round(outside, 5), "threads_used": result.meta["threads"]})
+        return Measured(build_s=warm["build"], compile_s=first[0], run_s=result.meta["wall_s"]["run"],
+                        spikes=len(spikes), other_cpu=watch.other_cpu, extra=extra,
+                        **observed(spikes.ids[sample], times[sample], options.duration))
 
     return run
+
+
+def weights(simulation, p):
+    """Moments of a sample of the weights that learn; nothing for networks without."""
+    if getattr(p, "mu", None) is None:
+        return {}
+    name = next(link.name for link in p.links if link.plastic)
+    pre, post = simulation.connections(name)
+    return moments(simulation.weights(name)[(pre < sampled(p)) & (post < sampled(p))], p)
 
 
 if __name__ == "__main__":

@@ -159,6 +159,7 @@ class EventSession(Session):
         return RunState(self.step, self.plan.summary(), populations, self.projection_states())
 
     def close(self):
+        super().close()
         if self._pool is not None:
             self._pool.shutdown()
 

@@ -123,7 +123,19 @@ class Group:
             self.at[...] = step - 1
 
     def weights(self, step):
-        """The weights as they are when ``step`` steps are done, [runs, synapses]; nothing changes by looking."""
+        """The weights at the end of step ``step - 1``, [runs, synapses]; nothing changes by looking."""
+        now = self.applied(step)
+        if self.at is None or self.frozen:
+            return now
+        kept = {name: value.clone() for name, value in self.per_synapse().items()}
+        self.flow(step - 1)
+        now = self.w.clone()
+        for name, value in self.per_synapse().items():
+            value[...] = kept[name]
+        return now
+
+    def applied(self, step):
+        """The weights after all events up to the end of step ``step - 1``."""
         return self.w
 
     # -- checkpoints

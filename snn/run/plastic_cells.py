@@ -12,6 +12,7 @@ from snn.run.plastic_arrivals import arrival_kernel
 from snn.run.plastic_layout import Layout, Sum
 from snn.run.plastic_rows import renew_kernel, settle_kernel
 from snn.run.plastic_traces import amount_of, trace_kernel
+from snn.run.reference import denormals_flushed
 from snn.run.synapses import split_rows
 
 FADED = np.exp(-8.0)
@@ -130,10 +131,11 @@ class CompiledGroup(Group):
         if name not in self._functions:
             kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
             self._functions[name] = kind(native.address(*kernel(self.layout)))
-        for part in range(self.parts):
-            self._functions[name](self.words.address, step - 1, part)
+        with denormals_flushed():
+            for part in range(self.parts):
+                self._functions[name](self.words.address, step - 1, part)
 
-    def weights(self, step):
+    def applied(self, step):
         if self.layout.sums is None:
             # Applied one by one, each at its own time: it makes no difference when.
             self.settle(step)
@@ -234,7 +236,7 @@ class CompiledGroup(Group):
         raw = {}
         if self.layout.sums is not None:
             raw = {"raw/weight": self.w} | {name: array[None] for name, array in self._put_off().items()}
-        now = self.weights(step)
+        now = self.applied(step)
         past = {f"past/{k}": v[self._latest_first(step)].movedim(1, 0) for k, v in self.past.items()}
         return {**self.arrays(), **past, "weight": now, **raw}
 

@@ -174,7 +174,8 @@ class PlasticProjection:
     # -- weights and checkpoints
     def weights(self, step):
         """Weights [runs, synapses] in the order of the projection, as a spike that arrives next would find them."""
-        return self._whole(lambda g: g.weights(step)).cpu().numpy()
+        with self.exact(), torch.no_grad():
+            return self._whole(lambda g: g.weights(step)).cpu().numpy()
 
     def set_weights(self, weight, step):
         self._settle(step)

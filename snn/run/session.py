@@ -72,4 +72,5 @@ class Session:
         return {name: p.snapshot(self.step, run) for name, p in self.plastic.items()}
 
     def close(self):
-        """Give back threads and files; the session is not used afterwards."""
+        """Give back threads, files and memory; the session is not used afterwards."""
+        self.plastic = {}                        # its parts know the session: a circle would keep the memory

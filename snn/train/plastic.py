@@ -54,8 +54,8 @@ class Plastic(MemoryModule):
     ``learn`` keep the traces they need each on their own, so either may be called without the other.
     A spike is sent with the weights as the last ``learn`` left them.
 
-    Errors: ModelError for a rule that moves synapses, or none; NetworkError for sizes and weights; RunError for dt and
-    activities that do not fit.
+    Errors: ModelError for a rule that moves synapses, or none; NetworkError for sizes, weights, a reduction and an
+    ``every`` that is no whole number of steps; RunError for dt and for activities that do not fit.
     """
 
     def __init__(self, rules, n_pre, n_post, *, dt, weight, dendritic=0, reduce=torch.mean, graded=False,

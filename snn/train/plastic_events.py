@@ -89,8 +89,7 @@ class Events:
             return w
         share, changes = self.shares(batch), []
         total = torch.zeros_like(w)
-        # On a CPU sample by sample: then only rows and columns of neurons that fired in this one are looked at.
-        size = 1 if w.device.type == "cpu" else batch
+        size = self.at_once(batch)
         for b in (slice(first, first + size) for first in range(0, batch, size)):
             v = w.expand(size, *w.shape).clone()
             fields = [tuple(t[b] for t in held) for held in h.fields]
@@ -109,6 +108,11 @@ class Events:
         if share is None:
             total = self.reduce(torch.cat(changes), 0)
         return self.within(w, w + total, share)
+
+    def at_once(self, batch):
+        """How many samples are taken together; 1 (on a CPU) or all."""
+        # With one only the rows and columns of neurons that fired in this very sample are looked at.
+        return 1 if torch.device(self.options["device"]).type == "cpu" else batch
 
     def shares(self, batch):
         """How much every sample counts in a linear reduction, [B]; None where it is not linear."""

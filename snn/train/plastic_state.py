@@ -10,7 +10,7 @@ from snn.rule_graph import trace_rule
 @dataclass(frozen=True)
 class Facts:
     """What the text of a rule says: which methods change anything, whether ``mod`` is used, ``every`` in steps;
-    ``scales``: what is transmitted is the weight times a factor; ``seen``: postsynaptic traces that events read."""
+    ``scales``: what is transmitted is the weight times a factor; ``seen``: ``(pre, post)`` traces that events read."""
 
     on_pre: bool
     on_post: bool
@@ -27,7 +27,7 @@ class Facts:
         changed = (traced.changes(method) for method in ("on_pre", "on_post", "flow", "transmit"))
         every = None if rule.every is None else int(steps_of(rule.every, dt, f"{type(rule).__name__}.every"))
         return cls(*changed, traced.uses_modulator, every, _scales(rule),
-                   {event: tuple(traced.uses(event, "post")) for event in ("on_pre", "on_post")})
+                   {event: (traced.uses(event, "pre"), traced.uses(event, "post")) for event in ("on_pre", "on_post")})
 
 
 def _scales(rule):

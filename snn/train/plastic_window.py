@@ -25,10 +25,9 @@ def forms_of(rule, facts, **options):
     forms = {}
     for event in ("on_pre", "on_post"):
         if getattr(facts, event):
-            terms = _terms(Amount(rule, event, torch.float64, "cpu"))
-            if terms is None:
+            if not _affine(Amount(rule, event, torch.float64, "cpu")):
                 return None, f"has in {event} an amount that depends on the weight or is not affine in x"
-            forms[event] = Form(rule, event, facts, terms, options)
+            forms[event] = Form(rule, event, facts, options)
     return forms, None
 
 
@@ -50,15 +49,12 @@ class Amount:
         """``{k: factor}``: of 1 for k = 0, which is f(0, y), and of presynaptic trace k - 1, f(e, y) - f(0, y)."""
         zero, one = (torch.tensor(v, **self.numbers) for v in (0.0, 1.0))
         n = len(self.rule.Pre._fields)
-        found = {k: self(self.rule.Pre(*(one if j == k - 1 else zero for j in range(n))), y, mod) for k in terms}
-        return {k: f - found[0] if k and 0 in terms else f for k, f in found.items()}
+        found = {k: self(self.rule.Pre(*(one if j == k - 1 else zero for j in range(n))), y, mod) for k in (0, *terms)}
+        return {k: f - found[0] if k else f for k, f in found.items()}
 
 
-def _terms(amount):
-    """Which factors of an amount are not always 0; None where it is not what the factors make of it.
-
-    Found at random traces and weights.
-    """
+def _affine(amount):
+    """Whether the amount is what the factors make of it, at random traces and weights."""
     rng, rule = np.random.default_rng(0), amount.rule
 
     def draw(n):
@@ -66,16 +62,14 @@ def _terms(amount):
         return [torch.as_tensor(rng.uniform(0.2, 1.0, PROBES) * 10.0 ** rng.integers(-2, 3, PROBES)) for _ in range(n)]
 
     rest = rule.rest()[1]
-    x = rule.Pre(*draw(len(rule.Pre._fields)))
+    x = rule.Pre(*(v * torch.as_tensor(rng.choice([-1.0, 1.0], PROBES)) for v in draw(len(rule.Pre._fields))))
     y = rule.Post(*(torch.as_tensor(r, dtype=torch.float64) + v for r, v in zip(rest, draw(len(rest)), strict=True)))
     mod, w = torch.as_tensor(rng.normal(0.0, 1.0, PROBES)), torch.as_tensor(rng.uniform(-2.0, 2.0, PROBES))
-    factors = amount.factors(y, mod, range(len(x) + 1))
+    factors = amount.factors(y, mod, range(1, len(x) + 1))
     parts = [factor * trace for factor, trace in zip(factors.values(), (1.0, *x), strict=True)]
     # The change of a weight that is not 0 is known to the last digits of that weight.
     allowed = TOLERANCE * sum(map(abs, parts)) + 8.0 * torch.finfo(torch.float64).eps * abs(w)
-    if any((abs(amount(x, y, mod, weight) - sum(parts)) > allowed).any() for weight in (None, w)):
-        return None
-    return [k for k, factor in factors.items() if factor.any()]
+    return all(bool((abs(amount(x, y, mod, weight) - sum(parts)) <= allowed).all()) for weight in (None, w))
 
 
 def window(events, h, forms, pre, post, mod, read, share):
@@ -114,11 +108,11 @@ def _follow(events, h, forms, event, spikes, read):
 class Form:
     """An event of one rule in a window: the traces that its amount needs are noted step by step, then multiplied."""
 
-    def __init__(self, rule, event, facts, terms, options):
-        self.amount, self.event, self.terms = Amount(rule, event, **options), event, terms
-        self.modulated = facts.modulated
-        self.x = {k: [] for k in terms if k}
-        self.y = {name: [] for name in facts.seen[event]}
+    def __init__(self, rule, event, facts, options):
+        self.amount, self.event, self.modulated = Amount(rule, event, **options), event, facts.modulated
+        x, y = facts.seen[event]
+        self.x = {k: [] for k, name in enumerate(rule.Pre._fields, 1) if name in x}
+        self.y = {name: [] for name in y}
         self.z = []
 
     def note(self, x, y, z):
@@ -137,7 +131,9 @@ class Form:
         Post = self.amount.rule.Post
         y = Post(*(torch.cat(self.y[name]) if name in self.y else zero for name in Post._fields))
         mod = mod.flatten(0, 1) if self.modulated else zero
-        for k, factor in self.amount.factors(y, mod, self.terms).items():
+        for k, factor in self.amount.factors(y, mod, self.x).items():
+            if not factor.any():
+                continue
             factor = factor if count is None else factor * count
             x = torch.cat(self.x[k]) if k else None
             if self.event == "on_post":
@@ -150,7 +146,7 @@ class Form:
 def _product(left, right, sparse_left):
     """``left.T @ right``; the side with the spikes is mostly zeros, which is used where it pays."""
     sparse, dense = (left, right) if sparse_left else (right, left)
-    if left.device.type == "cpu" and left.numel() * right.shape[1] >= products.LEAST:
+    if left.device.type == "cpu" and left.dtype in products.DTYPES and left.numel() * right.shape[1] >= products.LEAST:
         packed = products.pack(sparse, at_most=products.most(dense.shape[1]))
         if packed is not None:
             found = products.weight_grad(packed, dense)

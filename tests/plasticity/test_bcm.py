@@ -71,6 +71,7 @@ def test_the_threshold_separates_depression_from_potentiation(y, sign):
     assert change[0] == pytest.approx(1e-6 * 10.0 * y * (y - 10.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("x", "y"), [(30.0, 30.0), (30.0, 12.0)])
 def test_poisson_spikes_drift_as_rates(x, y):
     """No bias from shot noise: eta x y (y - y^2 / y_0)."""

@@ -105,6 +105,7 @@ def percent(change):
     return 100.0 + 1500.0 * change / 0.5
 
 
+@pytest.mark.slow
 def test_dependence_on_frequency_is_that_of_nest(changes):
     rows = NEST["pair_rate"] >= 10.0
     order = np.lexsort((NEST["pair_rate"][rows], -NEST["pair_lag"][rows]))

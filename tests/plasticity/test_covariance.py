@@ -14,6 +14,7 @@ def low_pass(omega, tau):
     return 1.0 / (1.0 + (omega * tau) ** 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", [0.0, np.pi])
 def test_drift_is_the_covariance(phase):
     """Rates 40 (1 + 0.9 sin) Hz, together and in turn, 2 Hz: covariance +-(40 * 0.9)^2 / 2."""
@@ -25,6 +26,7 @@ def test_drift_is_the_covariance(phase):
     assert abs(mean - expected) < 4.0 * error + 0.03 * abs(expected) and error < 0.05 * abs(expected)
 
 
+@pytest.mark.slow
 def test_independent_activity_leaves_the_weight():
     mean, error = drift(RULE, 40.0, 20.0, steps=8000, settle=5000, n=200)
     # Of a product of the rates it would be this much.

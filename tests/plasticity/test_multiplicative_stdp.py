@@ -40,6 +40,7 @@ def test_sixty_pairings_approach_the_bounds_as_powers():
     np.testing.assert_allclose(got, [up, down], rtol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rates", [(40.0, 40.0), (60.0, 20.0)])
 def test_stationary_mean_does_not_depend_on_rates(rates):
     """A_plus tau_plus / (A_plus tau_plus + A_minus tau_minus), to first order in the amounts."""

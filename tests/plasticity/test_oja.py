@@ -38,6 +38,7 @@ def test_the_component_is_a_fixed_point():
     np.testing.assert_allclose(change, 0.0, atol=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("x", "y", "w"), [(40.0, 20.0, 0.5), (10.0, 30.0, 0.9)])
 def test_poisson_spikes_drift_as_rates(x, y, w):
     """No bias from the shot noise of the traces: eta y (x - alpha y w)."""

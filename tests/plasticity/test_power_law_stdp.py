@@ -30,6 +30,7 @@ def test_sixty_potentiating_pairings_follow_the_power_law():
     assert got > 50.5
 
 
+@pytest.mark.slow
 def test_fixed_point_under_independent_spikes():
     """w_0 (A_plus tau_plus / (A_minus tau_minus))^(1 / (1 - mu)), from both sides, up to an error of first order."""
     up, down = 1.0 / np.expm1(1.0 / 20.0), -1.0 / np.expm1(-1.0 / 20.0)

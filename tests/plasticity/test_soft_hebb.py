@@ -115,6 +115,7 @@ def readout_accuracy(w, train, test, beta):
     return (layer(unseen).argmax(1).numpy() == labels_test).mean()
 
 
+@pytest.mark.slow
 def test_learnt_features_of_digits_are_better_than_random_ones():
     try:
         train, test = snn.datasets.mnist.load()

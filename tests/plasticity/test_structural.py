@@ -104,6 +104,7 @@ def test_inhibitory_weights_count_by_their_size():
     assert s.w.tolist() == [-0.5, -0.1] and post[0] == 0 and post[1] > 1
 
 
+@pytest.mark.slow
 def test_a_million_synapses_take_less_than_a_second():
     n, degree = 10_000, 100
     targets = torch.as_tensor(np.random.default_rng(0).integers(0, n // degree, (n, degree)))

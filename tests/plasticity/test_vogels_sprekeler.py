@@ -49,6 +49,7 @@ def test_drift_changes_its_sign_at_the_target(rate):
     assert rate == 5.0 or np.sign(got.mean()) == np.sign(rate - 5.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [5.0, 12.0])
 def test_holds_the_rate_of_its_target(target):
     """Poisson cells with 20, 30, 40 and 80 Hz of excitation less the mean of their inhibitory weights."""

@@ -60,6 +60,7 @@ def test_subtraction_adds_one_amount_within_the_bounds(seed):
     np.testing.assert_allclose(sums(applied(rule, w, wires, 200), wires)[reachable], 1.5, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_competition_is_sharper_by_subtraction():
     """Miller and MacKay 1994: under a Hebbian growth w' = C w, scaling ends at the principal eigenvector of C,
     subtraction with the strongest weight alone."""

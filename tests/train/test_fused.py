@@ -8,22 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-import snn.neurons
-from snn.contract import Neuron, choose, param, unitless
-from snn.errors import ModelError
-from snn.neurons import (
-    ALIF,
-    LIF,
-    AdEx,
-    ClopathAdEx,
-    CobaLIF,
-    CubaLIF,
-    DiehlCook,
-    HomeostaticLIF,
-    IFCurrExp,
-    Izhikevich,
-    LeakyReadout,
-)
+from snn import neurons
+from snn.contract import Neuron, choose, numbers, param, unitless
 from snn.train import unrolled
 from snn.train.held import eager
 from snn.train.layer import Layer
@@ -33,20 +19,21 @@ NOISY = {"PoissonSource", "EIPair"}
 UNIT = {"E_L": 0.0, "V_th": 1.0, "V_reset": 0.0}
 # model, {port: (mean, spread)}, fields to learn, whether the model calls exp or pow in every step
 CASES = {
-    "lif": (LIF(tau_m=10.0, t_ref=0.0, **UNIT), {"delta": (0.1, 0.5)}, ("tau_m", "V_th"), False),
-    "lif-held": (LIF(tau_m=10.0, t_ref=2.0, C_m=10.0, **UNIT), {"delta": (0.1, 0.5), "current": (0.5, 1.0)},
+    "lif": (neurons.LIF(tau_m=10.0, t_ref=0.0, **UNIT), {"delta": (0.1, 0.5)}, ("tau_m", "V_th"), False),
+    "lif-held": (neurons.LIF(tau_m=10.0, t_ref=2.0, C_m=10.0, **UNIT), {"delta": (0.1, 0.5), "current": (0.5, 1.0)},
                  ("tau_m", "C_m", "V_reset"), False),
-    "alif": (ALIF(tau_m=10.0, t_ref=0.0, beta=0.3, **UNIT), {"delta": (0.1, 0.5)}, ("tau_m", "beta", "tau_a"), False),
-    "cuba": (CubaLIF(), {"exc": (30.0, 50.0), "inh": (0.0, 20.0)}, ("tau_m", "tau_exc", "tau_inh"), False),
-    "coba": (CobaLIF(), {"exc": (8.0, 5.0), "inh": (2.0, 2.0)}, (), True),
-    "adex": (AdEx(), {"current": (900.0, 300.0)}, (), True),
-    "izhikevich": (Izhikevich(), {Izhikevich.Ports._fields[0]: (8.0, 5.0)}, (), False),
-    "readout": (LeakyReadout(), {"delta": (0.0, 1.0)}, ("tau",), False),
-    "homeostatic": (HomeostaticLIF(tau_m=10.0, t_ref=0.0, theta_plus=0.05, **UNIT), {"delta": (0.1, 0.5)},
+    "alif": (neurons.ALIF(tau_m=10.0, t_ref=0.0, beta=0.3, **UNIT), {"delta": (0.1, 0.5)},
+            ("tau_m", "beta", "tau_a"), False),
+    "cuba": (neurons.CubaLIF(), {"exc": (30.0, 50.0), "inh": (0.0, 20.0)}, ("tau_m", "tau_exc", "tau_inh"), False),
+    "coba": (neurons.CobaLIF(), {"exc": (8.0, 5.0), "inh": (2.0, 2.0)}, (), True),
+    "adex": (neurons.AdEx(), {"current": (900.0, 300.0)}, (), True),
+    "izhikevich": (neurons.Izhikevich(), {neurons.Izhikevich.Ports._fields[0]: (8.0, 5.0)}, (), False),
+    "readout": (neurons.LeakyReadout(), {"delta": (0.0, 1.0)}, ("tau",), False),
+    "homeostatic": (neurons.HomeostaticLIF(tau_m=10.0, t_ref=0.0, theta_plus=0.05, **UNIT), {"delta": (0.1, 0.5)},
                     ("tau_m", "theta_plus"), False),
-    "if-curr-exp": (IFCurrExp(), {"exc": (200.0, 300.0), "inh": (0.0, 50.0)}, ("tau_m", "tau_exc"), False),
-    "clopath": (ClopathAdEx(), {"current": (900.0, 300.0)}, (), True),
-    "diehl-cook": (DiehlCook(), {"exc": (3.0, 2.0), "inh": (0.0, 0.3)}, (), True),
+    "if-curr-exp": (neurons.IFCurrExp(), {"exc": (200.0, 300.0), "inh": (0.0, 50.0)}, ("tau_m", "tau_exc"), False),
+    "clopath": (neurons.ClopathAdEx(), {"current": (900.0, 300.0)}, (), True),
+    "diehl-cook": (neurons.DiehlCook(), {"exc": (3.0, 2.0), "inh": (0.0, 0.3)}, (), True),
 }
 
 
@@ -148,7 +135,7 @@ class Any(Neuron):
         return self.State(v=0.1)
 
     def flow(self, s, dt):
-        return self.State(v=0.7 * list(OPERATIONS.values())[int(snn.contract.numbers(self.which))](s.v))
+        return self.State(v=0.7 * list(OPERATIONS.values())[int(numbers(self.which))](s.v))
 
     def receive(self, s, x):
         return self.State(v=s.v + x.delta)
@@ -248,13 +235,13 @@ def test_second_backward_is_refused_by_torch():
         loss.backward()
 
 
-class Reads(LIF):
+class Reads(neurons.LIF):
     def flow(self, s, dt):
         return s._replace(v=torch.cumsum(s.v, 0))
 
 
 @pytest.mark.parametrize(("model", "fire", "sentence"), [
-    (Reads(**UNIT), ATan(), "cumsum"), (LIF(**UNIT), lambda m: (m >= 0).float(), "surrogate")])
+    (Reads(**UNIT), ATan(), "cumsum"), (neurons.LIF(**UNIT), lambda m: (m >= 0).float(), "surrogate")])
 def test_says_in_a_sentence_why_it_runs_eagerly(model, fire, sentence):
     layer = Layer(model, 3, dt=1.0, fire=fire)
     with pytest.warns(UserWarning, match=sentence):
@@ -263,7 +250,7 @@ def test_says_in_a_sentence_why_it_runs_eagerly(model, fire, sentence):
 
 
 def test_unusual_state_runs_eagerly_and_right():
-    layer = Layer(LIF(tau_m=10.0, t_ref=0.0, C_m=10.0, **UNIT), 3, dt=1.0)
+    layer = Layer(neurons.LIF(tau_m=10.0, t_ref=0.0, C_m=10.0, **UNIT), 3, dt=1.0)
     x = torch.zeros(5, 2, 3)
     state = layer.run(x).state._replace(i=torch.full((2, 3), 5.0))
     with pytest.warns(UserWarning, match="'i'"):
@@ -285,34 +272,25 @@ def test_learned_parameter_moves_without_a_new_trace():
 def test_every_pointwise_model_of_the_catalogue_is_covered():
     covered = {type(model).__name__ for model, *_ in CASES.values()}
     others = {"IF", "SoftLIF", *NOISY}               # parts of LIF's text; and what fires at random
-    computed = {n for n in snn.neurons.__all__ if dataclasses.is_dataclass(getattr(snn.neurons, n))
-                and hasattr(getattr(snn.neurons, n), "Ports") and getattr(snn.neurons, n).Ports._fields}
+    computed = {n for n in neurons.__all__ if dataclasses.is_dataclass(getattr(neurons, n))
+                and hasattr(getattr(neurons, n), "Ports") and getattr(neurons, n).Ports._fields}
     assert computed - covered <= others
     for name in computed & others - NOISY:
-        model = getattr(snn.neurons, name)(**UNIT)
+        model = getattr(neurons, name)(**UNIT)
         assert unrolled.forward_graph(model, 1, 1.0, ports=("delta",)).spike is not None
 
 
 @pytest.mark.parametrize("dt", [0.1, 0.3, 0.7])
 def test_single_precision_equals_eager_at_any_step(dt):
-    layer, x = Layer(LIF(tau_m=7.3, t_ref=0.0, **UNIT), dt=dt), torch.randn(20, 50, 100) * 0.4
+    layer, x = Layer(neurons.LIF(tau_m=7.3, t_ref=0.0, **UNIT), dt=dt), torch.randn(20, 50, 100) * 0.4
     with eager():
         slow = layer.run(x, traces=("v",)).traces["v"]
     assert torch.equal(slow, layer.run(x, traces=("v",)).traces["v"])
 
 
 def test_a_state_given_as_one_number_counts():
-    layer = Layer(LIF(tau_m=10.0, t_ref=0.0, C_m=10.0, **UNIT), dt=1.0)
+    layer = Layer(neurons.LIF(tau_m=10.0, t_ref=0.0, C_m=10.0, **UNIT), dt=1.0)
     rest = layer.run(torch.zeros(1, 2, 3)).state
     with pytest.warns(UserWarning, match="'i'"):
         v = layer.run(torch.zeros(1, 2, 3), rest._replace(i=torch.tensor(5.0)), traces=("v",)).traces["v"]
     assert float(v[0, 0, 0]) == pytest.approx(5.0 * (1 - math.exp(-0.1)), rel=1e-5)
-
-
-def test_a_state_named_as_the_spike_is_refused():
-    class State(NamedTuple):
-        z: float
-
-    model = type("Named", (LIF,), {"State": State})()
-    with pytest.raises(ModelError, match="Named.State: has a state named 'z'"):
-        unrolled.forward_graph(model, 1, 1.0, ports=("delta",))

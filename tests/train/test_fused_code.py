@@ -1,9 +1,13 @@
 """What compiled loops cost: what is kept between the passes, what is left out of the code, what is part of it."""
+from typing import NamedTuple
+
 import numpy as np
+import pytest
 import torch
 
+from snn.errors import ModelError
 from snn.neurons import LIF
-from snn.train import fused
+from snn.train import fused, unrolled
 from snn.train.held import eager
 from snn.train.layer import Layer
 from snn.train.surrogate import ATan
@@ -43,3 +47,12 @@ def test_a_number_divided_by_a_state_rounds_as_in_torch():
     with eager():
         slow = layer.run(x, traces=("v",)).traces["v"]
     assert torch.equal(slow, layer.run(x, traces=("v",)).traces["v"]) and layer.why_eager is None
+
+
+def test_a_state_named_as_the_spike_is_refused():
+    class State(NamedTuple):
+        z: float
+
+    model = type("Named", (LIF,), {"State": State})()
+    with pytest.raises(ModelError, match="Named.State: has a state named 'z'"):
+        unrolled.forward_graph(model, 1, 1.0, ports=("delta",))
