@@ -194,7 +194,11 @@ class Network:
             raise NetworkError(f"Network.connect: a projection named {name!r} exists already. Names must be unique.")
         plasticity = plastic_of(plasticity)
         if plasticity is not None and isinstance(plasticity.modulator, PopulationModulator):
-            self._view(plasticity.modulator.population, "connect: population of the modulator")
+            view = self._view(plasticity.modulator.population, "connect: population of the modulator")
+            if len(view) != view.population.n:
+                raise NetworkError(
+                    f"Network.connect: a slice of {view.population.name!r} was given as modulator. Give all of it."
+                )
         self.projections[name] = Projection(name, pre, post, rule, port, weight, delay, round_delays, plasticity)
         return self.projections[name]
 

@@ -146,7 +146,7 @@ class Plan:
                     "port": self.populations[p.post].ports[p.port],
                     "synapses": p.csr.n_synapses,
                     "delay": [int(np.min(p.delay)), int(np.max(p.delay))] if np.size(p.delay) else [],
-                    **({} if p.plastic is None else {"plasticity": p.plastic.summary()}),
+                    **({} if p.plastic is None else {"plasticity": _learning(p)}),
                 }
                 for p in self.projections
             },
@@ -172,6 +172,12 @@ class Plan:
             )
             lines.append(f"  {p.name}: {p.csr.n_synapses} synapses, {how}")
         return "\n".join(lines)
+
+
+def _learning(p):
+    """The rules of a plastic projection and the shortest and longest dendritic part, in steps."""
+    parts = [part.plastic.dendritic for part in p.parts]
+    return {"rules": p.plastic.summary(), "dendritic": [min(parts), max(parts)]}
 
 
 def make_plan(net, dt, *, seed=0, dtype="float64", stepped=()):

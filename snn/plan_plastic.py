@@ -50,8 +50,13 @@ class PlasticPlan:
         return tuple(dict.fromkeys(name for r in self.rules for name in r.Reads._fields))
 
     def summary(self):
-        """What a checkpoint keeps of the rules and of where the delay lies."""
-        return {"rules": [r.summary() for r in self.rules], "back": self.back}
+        """What a checkpoint keeps of the rules."""
+        return [r.summary() for r in self.rules]
+
+    @property
+    def dendritic(self):
+        """Steps of the delay behind the synapse."""
+        return 0 if self.late else self.back // 2
 
 
 def plastic_plan(q, projection, dt, key):
@@ -63,7 +68,7 @@ def plastic_plan(q, projection, dt, key):
         _check_rule(where, r, t, model, projection)
         _check_weights(where, r, projection.weight)
         if r.every is not None:
-            steps_of(r.every, dt, f"{type(r).__name__}.every of {q.name!r}")
+            _check_every(r.every, dt, f"{type(r).__name__}.every of {q.name!r}")
     modulator, used = q.plasticity.modulator, [t for t in traced if t.uses_modulator or t.rule.every is not None]
     missing = [type(t.rule).__name__ for t in traced if t.uses_modulator]
     if missing and modulator is None:
@@ -74,7 +79,7 @@ def plastic_plan(q, projection, dt, key):
                            "Leave it out, or choose a rule with a third factor.")
     start = 0.0
     if isinstance(modulator, PopulationModulator):
-        steps_of(modulator.every, dt, f"PopulationModulator.every of {q.name!r}")
+        _check_every(modulator.every, dt, f"PopulationModulator.every of {q.name!r}")
         start = -modulator.baseline
     elif modulator is not None:
         start = check_modulation(modulator.value, f"{where}: Modulator.value", len(q.post))
@@ -83,6 +88,11 @@ def plastic_plan(q, projection, dt, key):
     )
     mod = np.broadcast_to(np.asarray(start, np.float64), len(q.post)).copy()
     return PlasticPlan(rules, traced, back, False, modulator, mod, key)
+
+
+def _check_every(every, dt, where):
+    if steps_of(every, dt, where) < 1:
+        raise NetworkError(f"{where}: is below one step ({float(every):g} ms). Use at least dt = {dt:g} ms.")
 
 
 def _check_rule(where, rule, traced, model, projection):
@@ -128,8 +138,8 @@ def _group(projection, delay, dendritic, k, members):
     p, csr, weight = projection.plastic, projection.csr, projection.weight
     back = p.back if dendritic else 2 * delay
     if back > 2 * delay:
-        raise NetworkError(f"Projection.{projection.name}: Plastic.dendritic is longer than a delay of {delay} steps. "
-                           "The dendritic part is at most the whole delay.")
+        raise NetworkError(f"Projection.{projection.name}: Plastic.dendritic ({back // 2} steps) is longer than a delay of "
+                           f"{delay} steps. The dendritic part is at most the whole delay.")
     if members is not None:
         indptr = np.searchsorted(members, csr.indptr).astype(np.int64)
         csr = CSR(indptr, csr.targets[members])

@@ -85,7 +85,7 @@ def check_modulation(value, where, n=None):
     """``value`` as a float64 array: a number, or one per neuron of ``n`` (None: not known yet); else NetworkError."""
     right = "Give one finite number, or one per postsynaptic neuron"
     try:
-        x = np.asarray(value, np.float64)
+        x = np.array(value, np.float64, order="C")
     except (TypeError, ValueError):
         raise NetworkError(f"{where}: is not a number ({value!r}). {right}.") from None
     if x.ndim > 1 or not np.isfinite(x).all() or (x.ndim and n is not None and len(x) != n):

@@ -65,7 +65,7 @@ class ClockedSession(Session):
         self.dtype = getattr(torch, engine.dtype)
         self.seeds = engine.seeds or (plan.seed,)
         self.cells = [_Cells(p, self, None if state is None else state.populations[p.name]) for p in plan.populations]
-        self.runs = len(self.seeds)
+        self.runs, self.several = len(self.seeds), engine.seeds is not None
         self.synapses = [(_Synapses if q.plastic is None else _Plastic)(q, self) for q in plan.deliveries]
         self._learn([s.group for s in self.synapses if s.q.plastic is not None], state)
         self.rows_given = {c.key: 0 for c in channels}

@@ -55,13 +55,13 @@ class Learning(Group):
         self._watch(k)
         fired = torch.zeros(self.runs, self.q.n_post, dtype=torch.bool, device=post.device)
         fired[post[:, 0], post[:, 1]] = True
-        acts = [rule.acts(y) for rule, y in zip(self.rules, self.y, strict=True)]
-        acts = [fired if a is None else a.expand_as(fired) for a in acts]
-        somewhere = torch.stack(acts).any(0)
+        acts = {r: self.rules[r].acts(self.y[r]) for r, t in enumerate(self.p.traced) if t.changes("on_post")}
+        acts = {r: fired if a is None else a.expand_as(fired) for r, a in acts.items()}
+        somewhere = torch.stack([torch.zeros_like(fired), *acts.values()]).any(0)
         if somewhere.any() and not self.frozen:
             at = self._rows(torch.nonzero(somewhere), self.first, self.column)[1]
             self.flow(now, at)
-            for r, mask in enumerate(acts):
+            for r, mask in acts.items():
                 mine = mask[at[0], self.post_of[at[1]]]
                 self._event(self.rules[r].on_post, r, (at[0][mine], at[1][mine]), self.pre_traces(r, now))
         for r, rule in enumerate(self.rules):

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from snn.errors import RunError
+from snn.errors import NetworkError, RunError
 from snn.record import MemorySink
 from snn.run.simulate import check_times
 
@@ -70,9 +70,7 @@ class Simulation:
 
     def set_input(self, control, value):
         """Give a :class:`snn.ControlledInput` another value: a number, or one per neuron."""
-        value = np.asarray(value, np.float64)
-        if not np.isfinite(value).all():
-            raise RunError("Simulation.set_input: value is not finite. Give finite numbers.")
+        value = _numbers(value, "set_input: value")
         if not self._open.set_input(control, value):
             raise RunError(f"Simulation.set_input: {control!r} is no ControlledInput of this network. "
                            "Give the object that was handed to net.drive.")
@@ -84,6 +82,11 @@ class Simulation:
         if not mine or mine[0].q.plastic.modulator is None:
             raise RunError(f"Simulation.modulate: {modulator!r} modulates nothing in this network. "
                            "Give the Modulator of a plastic projection, or the name of the projection.")
+        try:
+            for p in mine:
+                p.check_modulation(value)
+        except NetworkError as err:
+            raise RunError(str(err)) from None
         for p in mine:
             p.modulate(value, session.step)
 
@@ -106,16 +109,16 @@ class Simulation:
 
     def set_weights(self, projection, weight):
         """Give the synapses of a plastic projection other weights: a number, or one per synapse, within all bounds."""
-        p, weight = self._open.learning(projection), np.asarray(weight, np.float64)
-        n = p.q.csr.n_synapses
-        if weight.shape not in ((), (n,)) or not np.isfinite(weight).all():
-            raise RunError(f"Simulation.set_weights: shape {weight.shape} for {n} synapses of {projection!r}, or not "
-                           "finite. Give one finite number, or one per synapse.")
+        p, weight = self._open.learning(projection), _numbers(weight, "set_weights: weight")
+        n, weight = p.q.csr.n_synapses, weight.astype(self._ready.plan.dtype)
+        if weight.shape not in ((), (n,)):
+            raise RunError(f"Simulation.set_weights: shape {weight.shape} for {n} synapses of {projection!r}. "
+                           "Give one finite number, or one per synapse.")
         for rule in p.q.plastic.rules:
-            low, high = rule.bounds()
+            low, high = (b if b is None else weight.dtype.type(b) for b in rule.bounds())
             if (low is not None and (weight < low).any()) or (high is not None and (weight > high).any()):
                 raise RunError(f"Simulation.set_weights: {weight.min():g} to {weight.max():g} is not within the bounds "
-                               f"of {type(rule).__name__} ({low:g} to {high:g}). Give weights within them.")
+                               f"of {type(rule).__name__} ({low} to {high}). Give weights within them.")
         p.set_weights(np.broadcast_to(weight, n).copy(), self._open.step)
 
     def states(self, population, variable):
@@ -131,3 +134,14 @@ class Simulation:
             now = state.populations[population].awake(p.model, p.n, self._ready.plan.dt).values
             rows.append(np.broadcast_to(now.get(variable, getattr(p.model.rest(), variable)), p.n).astype(np.float64))
         return np.array(rows) if self._several else rows[0]
+
+
+def _numbers(value, where):
+    """``value`` as finite float64 numbers; RunError otherwise."""
+    try:
+        x = np.array(value, np.float64)
+    except (TypeError, ValueError):
+        raise RunError(f"Simulation.{where} is not a number ({value!r}). Give one, or an array of them.") from None
+    if not np.isfinite(x).all():
+        raise RunError(f"Simulation.{where} is not finite. Give finite numbers.")
+    return x

@@ -118,9 +118,16 @@ class Group:
 
     def freeze(self, frozen, step):
         """Stop or resume learning at the end of step ``step - 1``; for the synapses the time between does not pass."""
-        self.frozen = frozen
+        self.hold(frozen)
         if self.at is not None:
             self.at[...] = step - 1
+
+    def hold(self, frozen):
+        """Whether weights stay as they are."""
+        self.frozen = frozen
+
+    def moved(self):
+        """Synapses have other targets now; nothing is put off at this moment."""
 
     def weights(self, step):
         """The weights at the end of step ``step - 1``, [runs, synapses]; nothing changes by looking."""

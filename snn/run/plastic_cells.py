@@ -17,6 +17,8 @@ from snn.run.synapses import split_rows
 
 FADED = np.exp(-8.0)
 """What is left of a presynaptic trace since the reference step when sums begin anew; less would be lost to rounding."""
+SHORTEST = 16
+"""Steps in which a presynaptic trace must not fade; for faster ones notes are as good."""
 ROOM = (16, 1024)
 """Notes that a neuron has room for: at least and at most."""
 ROOM_BYTES = 2 << 20
@@ -68,6 +70,8 @@ class CompiledGroup(Group):
             if len(factors) != 1 or len(own) != 1:
                 return None
             sums.append(Sum(r, name, code.column(r, factors[0])))
+            if code.table[SHORTEST, sums[-1].column] < FADED:
+                return None
         return tuple(sums) or None
 
     def _make_notes(self, dtype):
@@ -147,8 +151,15 @@ class CompiledGroup(Group):
             mine[...] = before
         return now
 
-    def freeze(self, frozen, step):
-        super().freeze(frozen, step)
+    def moved(self):
+        """What a synapse has seen of the sums is that of its new target."""
+        post, recent = self.post_of, (self.x_at[0] > (self.base if self.period else 0))[self.pre_of]
+        for f, (total, old, seen) in enumerate(zip(self.totals, self.old_totals, self.seen_totals, strict=True)):
+            before = old + total / float(self.inverse[self.period, f])
+            seen[:] = torch.where(recent, total[post], before[post])
+
+    def hold(self, frozen):
+        super().hold(frozen)
         self.words[self.layout.words["FROZEN"]] = int(frozen)
 
     # -- words and kernels
@@ -226,7 +237,7 @@ class CompiledGroup(Group):
 
     # -- checkpoints
     def _latest_first(self, step):
-        return torch.tensor([(step - 1 - j) % self.p.back for j in range(self.p.back)])
+        return torch.tensor([(step - 2 - j) % self.p.back for j in range(self.p.back)])
 
     def _put_off(self):
         kinds = (("sum", self.totals), ("old", self.old_totals), ("seen", self.seen_totals))

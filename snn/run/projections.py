@@ -11,6 +11,7 @@ from snn.contract import steps_of
 from snn.csr import CSR
 from snn.errors import RunError
 from snn.plastic import PopulationModulator, check_modulation
+from snn.rule import SynapticRule
 from snn.wiring import Wiring
 
 
@@ -24,6 +25,10 @@ class PlasticProjection:
     def __init__(self, q, groups, plan, count, exact=contextlib.nullcontext):
         self.q, self.groups, self.plan, self.count, self.exact = q, groups, plan, count, exact
         self.runs, self.frozen = groups[0].runs, False
+        moving = [type(r).__name__ for r in q.plastic.rules if type(r).rewire is not SynapticRule.rewire]
+        if moving and self.runs > 1:
+            raise RunError(f"{moving[0]} of {q.name!r}: moves synapses, which a batch of runs has in common. "
+                           "Run the seeds one by one.")
         self.every = {
             r: int(steps_of(rule.every, plan.dt, f"{type(rule).__name__}.every"))
             for r, rule in enumerate(q.plastic.rules) if rule.every is not None
@@ -118,8 +123,6 @@ class PlasticProjection:
 
     def _move(self, post):
         """Take new targets: rows are sorted again, and every synapse keeps its group."""
-        if self.runs > 1:
-            raise RunError(f"{self.q.name}: synapses cannot move in a batch of runs. Run the seeds one by one.")
         group = torch.empty(len(post), dtype=torch.int64)
         for j, g in enumerate(self.groups):
             group[self.members(g)] = j
@@ -143,12 +146,16 @@ class PlasticProjection:
             g.place(own)
             for name, value in arrays.items():
                 g.per_synapse()[name][...] = value[:, self.members(g)]
+            g.moved()
 
     # -- modulation
+    def check_modulation(self, value):
+        """``value`` as an array that fits the postsynaptic side; NetworkError where it does not."""
+        return check_modulation(value, f"Simulation.modulate: value for {self.q.name!r}", self.q.n_post)
+
     def modulate(self, value, step):
         """Set the modulator from now on."""
-        value = check_modulation(value, f"modulate: value for {self.q.name!r}", self.q.n_post)
-        self._set_modulator(torch.as_tensor(value), step)
+        self._set_modulator(torch.from_numpy(self.check_modulation(value)), step)
 
     def _set_modulator(self, value, step):
         with self.exact(), torch.no_grad():
@@ -188,7 +195,8 @@ class PlasticProjection:
                  for name, v in g.snapshot(step).items()}
         named |= {"targets": self.q.csr.targets.copy(), "group": self._groups(), "frozen": np.array(self.frozen)}
         if self.source is not None:
-            named |= {"activity": self.activity[run : run + 1]}
+            pending = np.asarray(self.count(self.source)) - self.counted
+            named |= {"activity": self.activity[run : run + 1], "pending": pending[run : run + 1]}
         return named
 
     def _groups(self):
@@ -202,7 +210,9 @@ class PlasticProjection:
             self._take(CSR(self.q.csr.indptr, saved["targets"]), saved["group"], {})
         for j, g in enumerate(self.groups):
             g.restore({name.split("/", 1)[1]: v for name, v in saved.items() if name.startswith(f"{j}/")}, step)
-        if bool(saved.get("frozen", False)):
-            self.freeze(True, step)
+        self.frozen = bool(saved.get("frozen", False))
+        for g in self.groups:
+            g.hold(self.frozen)
         if self.source is not None and "activity" in saved:
-            self.activity, self.counted = saved["activity"].copy(), np.asarray(self.count(self.source))
+            self.activity = saved["activity"].copy()
+            self.counted = np.asarray(self.count(self.source)) - saved["pending"]

@@ -15,7 +15,7 @@ class Session:
     per run and gives ``state(run)``. An engine writes ``_advance(stop)`` and ``spike_count(population)``.
     """
 
-    runs = 1
+    runs, several = 1, False
     exact = contextlib.nullcontext
 
     def __init__(self, plan, channels, state):
@@ -64,7 +64,7 @@ class Session:
         q = self.plan.projection(projection)
         if projection in self.plastic:
             now = self.plastic[projection].weights(self.step)
-            return now if self.runs > 1 else now[0]
+            return now if self.several else now[0]
         return np.broadcast_to(q.weight, (q.csr.n_synapses,))
 
     def projection_states(self, run=0):

@@ -115,7 +115,8 @@ def _described(plasticity):
     rules = [
         f"{r['rule']}({', '.join(f'{k}={v:g}' for k, v in r.items() if k != 'rule')})" for r in plasticity["rules"]
     ]
-    return " and ".join(rules) + f" (dendritic delay of {plasticity['back'] // 2} steps)"
+    shortest, longest = plasticity["dendritic"]
+    return " and ".join(rules) + f" (dendritic delay of {shortest}{f' to {longest}' * (shortest != longest)} steps)"
 
 
 def save(state, path, *, overwrite=False):

@@ -4,7 +4,7 @@ import pytest
 
 from snn.circuits import DigitNet
 from snn.datasets import mnist
-from snn.errors import DataError, MissingFile, NetworkError, RunError
+from snn.errors import DataError, MissingFile, NetworkError, OutputError, RunError
 from snn.plasticity import NearestSTDP
 
 PATTERNS = np.zeros((3, 16, 16))
@@ -86,6 +86,8 @@ def test_it_is_saved_and_goes_on(learnt, tmp_path):
     more = DigitNet.load(tmp_path / "net.npz")
     assert (again.fit(images) == more.fit(images)).all() and again.seen == learnt.seen + 5
     np.testing.assert_array_equal(again.weights, more.weights)
+    with pytest.raises(OutputError, match=r"DigitNet\.save: .*nowhere"):
+        learnt.save(tmp_path / "nowhere" / "net.npz")
 
 
 @pytest.mark.parametrize(("call", "error", "message"), [
@@ -103,6 +105,7 @@ def test_it_is_saved_and_goes_on(learnt, tmp_path):
     (lambda: DigitNet(10, seed=1).predict(np.zeros((1, 28, 28))), RunError, "have no names yet"),
     (lambda: DigitNet(10, seed=1).assign(np.zeros((1, 28, 28)), [0.5]), DataError, "labels are float64"),
     (lambda: DigitNet(10, seed=1).assign(np.zeros((2, 28, 28)), [1]), DataError, r"shape \(1,\) for 2 images"),
+    (lambda: DigitNet(10, seed=1).save("net.npz"), RunError, "nothing was learnt yet"),
     (lambda: DigitNet.load("nowhere.npz"), MissingFile, "no such file"),
     (lambda: DigitNet.load(__file__), DataError, "is no file of a DigitNet"),
 ], ids=str)
@@ -118,7 +121,7 @@ def test_images_of_another_shape_are_refused(learnt):
 
 @pytest.mark.slow  # about 20 s
 def test_digits_without_labels(data_dir):
-    train, test = mnist.load(folder=data_dir / "mnist")
+    train, test = mnist.load(folder=data_dir)
     net = DigitNet(100, seed=1)
     net.fit(train.images[:3000])
     net.assign(train.images[:1000], train.labels[:1000])
