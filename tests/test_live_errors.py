@@ -23,7 +23,7 @@ def learner(rule=None, **options):
     (r"^Simulation\.modulate: .*modulates nothing", lambda s: s.modulate("plastic", 1.0)),
     (r"'no' is no plastic projection\. The network has: plastic", lambda s: s.freeze("no")),
     (r"'teacher_post' is no plastic projection", lambda s: s.set_weights("teacher_post", 1.0)),
-    (r"^Simulation\.set_weights: 2 to 2 is not within the bounds of PairSTDP \(0 to 1\)",
+    (r"^Simulation\.set_weights: 2 to 2 is not within the bounds of PairSTDP \(0\.0 to 1\.0\)",
      lambda s: s.set_weights("plastic", 2.0)),
     (r"^Simulation\.set_weights: shape \(3,\) for 30 synapses", lambda s: s.set_weights("plastic", [0.1] * 3)),
     (r"^Simulation\.set_weights: .*not finite", lambda s: s.set_weights("plastic", np.nan)),
