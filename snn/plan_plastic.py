@@ -138,8 +138,8 @@ def _group(projection, delay, dendritic, k, members):
     p, csr, weight = projection.plastic, projection.csr, projection.weight
     back = p.back if dendritic else 2 * delay
     if back > 2 * delay:
-        raise NetworkError(f"Projection.{projection.name}: Plastic.dendritic is {back // 2} steps, longer than a delay of "
-                           f"{delay} steps. The dendritic part is at most the whole delay.")
+        raise NetworkError(f"Projection.{projection.name}: Plastic.dendritic is {back // 2} steps, longer than a delay "
+                           f"of {delay} steps. The dendritic part is at most the whole delay.")
     if members is not None:
         indptr = np.searchsorted(members, csr.indptr).astype(np.int64)
         csr = CSR(indptr, csr.targets[members])
