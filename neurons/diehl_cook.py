@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import torch
 
-from snn.contract import Neuron, Value, choose, ms, mV, nS, param
+from snn.contract import Neuron, Value, choose, ms, mV, nS, pA, param
 from snn.neurons.coba_lif import mean_decay
 from snn.neurons.lif import above_threshold, fastest, slowest
 
@@ -14,7 +14,8 @@ class DiehlCook(Neuron):
     """Excitatory neuron of winner-take-all circuits that learn without labels: every spike raises its threshold.
 
     Formula
-        C_m dV/dt = -g_L (V - E_L) - g_exc (V - E_exc) - g_inh (V - E_inh);  tau_x dg_x/dt = -g_x, g_x += x.exc, x.inh;
+        C_m dV/dt = -g_L (V - E_L) - g_exc (V - E_exc) - g_inh (V - E_inh) + I;
+        tau_x dg_x/dt = -g_x, g_x += x.exc or x.inh;  I is ``x.current`` of the step before;
         spike where V >= V_th + theta, then V = V_reset, held for t_ref, and theta += theta_plus;
         tau_theta d theta/dt = -theta.
         V and the conductances are solved as in CobaLIF, theta exactly. Neurons that win often become hard to excite, so
@@ -22,9 +23,9 @@ class DiehlCook(Neuron):
 
     Shapes and units
         State: ``v`` mV, ``ref`` ms (-1 when free), ``g_exc``, ``g_inh`` nS, ``theta`` mV, ``fine`` mV (what theta has
-        lost but is too small a part of it to be subtracted yet). Ports: ``exc``, ``inh`` nS, both >= 0. Every field is
-        a number or one value per neuron. With the default leak of 1 nS conductances are in units of the leak, as in the
-        source.
+        lost but is too small a part of it to be subtracted yet), ``i`` pA. Ports: ``exc``, ``inh`` nS, both >= 0,
+        ``current`` pA. Every field is a number or one value per neuron. With the default leak of 1 nS
+        conductances are in units of the leak, as in the source.
 
     Errors: ModelError for time constants, C_m or g_L <= 0, t_ref or theta_plus < 0, V_reset >= V_th. A step above half
     the fastest time constant (C_m / g_L, tau_exc, tau_inh) is refused.
@@ -55,36 +56,39 @@ class DiehlCook(Neuron):
         g_inh: nS
         theta: mV
         fine: mV
+        i: pA
 
     class Ports(NamedTuple):
         exc: nS
         inh: nS
+        current: pA
 
     def check(self):
         above_threshold(self)
 
     def rest(self):
-        return self.State(v=self.E_L, ref=-1.0, g_exc=0.0, g_inh=0.0, theta=0.0, fine=0.0)
+        return self.State(v=self.E_L, ref=-1.0, g_exc=0.0, g_inh=0.0, theta=0.0, fine=0.0, i=0.0)
 
     def flow(self, s, dt):
         held = s.ref > 0.5 * dt
         g_e = s.g_exc * mean_decay(dt, self.tau_exc)
         g_i = s.g_inh * mean_decay(dt, self.tau_inh)
         g = self.g_L + g_e + g_i
-        v_inf = (self.g_L * self.E_L + g_e * self.E_exc + g_i * self.E_inh) / g
+        v_inf = (self.g_L * self.E_L + s.i + g_e * self.E_exc + g_i * self.E_inh) / g
         v = v_inf + (s.v - v_inf) * torch.exp(-(dt / self.C_m) * g)
         # Of theta a step takes less than single precision can subtract; it is summed up until it counts (Kahan).
         change = s.theta * torch.expm1(-dt / self.tau_theta) - s.fine
         theta = s.theta + change
         return self.State(v=torch.where(held, s.v, v), ref=torch.where(held, s.ref - dt, -1.0),
                           g_exc=s.g_exc * torch.exp(-dt / self.tau_exc), g_inh=s.g_inh * torch.exp(-dt / self.tau_inh),
-                          theta=theta, fine=(theta - s.theta) - change)
+                          theta=theta, fine=(theta - s.theta) - change, i=s.i)
 
     def receive(self, s, x):
-        return s._replace(g_exc=s.g_exc + x.exc, g_inh=s.g_inh + x.inh)
+        return s._replace(g_exc=s.g_exc + x.exc, g_inh=s.g_inh + x.inh, i=x.current)
 
     def margin(self, s):
-        return (s.v - self.V_th - s.theta) / (self.V_th - self.V_reset)
+        threshold = self.V_th + s.theta
+        return (s.v - threshold) / (threshold - self.V_reset)
 
     def reset(self, s, z):
         return s._replace(v=choose(z, self.V_reset, s.v), ref=choose(z, self.t_ref, s.ref),

@@ -21,14 +21,15 @@ class PoissonSource(Neuron):
 
     Shapes and units
         State: ``p``, ``u`` (of the last step only) unitless, ``r`` Hz (what arrived). Ports: ``noise`` unitless, filled
-        by the engine with one uniform number per neuron and step; ``rate`` Hz, for rates that change: a time course or
-        a :class:`snn.ControlledInput`. The field ``rate`` is a number or one value per neuron.
+        by the engine with one uniform number per neuron and step; ``rate`` Hz, for rates that change: a time course, or
+        images by ``net.drive(pixels, snn.ControlledInput(), port="rate")``. The field ``rate`` is a number or one
+        value per neuron.
 
     Errors: ModelError for a rate < 0.
 
     Source: Dayan and Abbott (2001), Theoretical Neuroscience, section 1.4.
 
-    Example: ``PoissonSource(rate=20.0)``; an image: ``net.drive(pixels, ControlledInput(rates), port="rate")``
+    Example: ``PoissonSource(rate=20.0)``
     """
 
     rate: Value = param(10.0, unit="Hz", doc="rate", at_least=0)

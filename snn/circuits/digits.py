@@ -14,7 +14,7 @@ import numpy as np
 
 import snn
 from snn.circuits.checks import array, number, whole
-from snn.errors import DataError, MissingFile, NetworkError, RunError
+from snn.errors import DataError, MissingFile, NetworkError, OutputError, RunError
 from snn.neurons import CobaLIF, DiehlCook, PoissonSource
 from snn.plasticity import NearestSTDP, WeightNormalisation
 from snn.random import stream, uniform
@@ -55,7 +55,7 @@ class DigitNet:
     Differences from the source: delays of 0.5 ms instead of random ones up to 10 ms; at most 8 repetitions.
 
     Errors: NetworkError for parameters, DataError for images or labels, RunError for what needs learning or names
-    first, MissingFile.
+    first, MissingFile, OutputError.
 
     Example::
 
@@ -124,8 +124,12 @@ class DigitNet:
         """Write all but the rule to an npz file."""
         self._learnt("save")
         values = {name: getattr(self, name) for name in KEPT}
-        with open(path, "wb") as file:
-            np.savez_compressed(file, **{name: value for name, value in values.items() if value is not None})
+        try:
+            with open(path, "wb") as file:
+                np.savez_compressed(file, **{name: value for name, value in values.items() if value is not None})
+        except OSError as error:
+            raise OutputError(f"DigitNet.save: {path} cannot be written ({error}). Give a file in an existing "
+                              "folder.") from error
 
     @classmethod
     def load(cls, path, *, rule=None):
