@@ -14,7 +14,11 @@ PAGES = {
                 "AllToAll OneToOne Probability FixedInDegree FixedOutDegree FixedTotal DistanceDependent Gaussian "
                 "ExponentialDecay Disc Edges Matrix"),
     "distributions": ("Distributions", "snn.distributions", "Uniform Normal LogNormal Exponential Choice"),
-    "network": ("Networks", "snn.network", "Network Population View Projection PoissonInput CurrentInput"),
+    "network": ("Networks", "snn.network", "Network Population View Projection PoissonInput CurrentInput "
+                "ControlledInput"),
+    "plastic": ("Attaching rules", "snn.plastic", "Plastic Modulator PopulationModulator"),
+    "live": ("Controlled runs", "snn.run.live", "Simulation"),
+    "circuits": ("Circuits", "snn.circuits", None),
     "record": ("Recording and results", "snn.record", "RecordSpikes RecordState RecordWeights Trace Result"),
     "run": ("Engines", "snn.run", "EventDriven Clocked Reference"),
     "datasets": ("Data sets", "snn.datasets", None),

@@ -264,3 +264,15 @@ def test_a_source_alone_runs_in_pieces():
     net.add("s", SpikeSource(snn.Spikes([1.0, 2.0, 2.5, 7.0], [0, 1, 1, 0], 2, 10.0)), 2)
     with start(net) as sim:
         assert [len(sim.run(d).spikes["s"].ids) for d in (2.0, 0.5, 4.0, 2.0)] == [2, 1, 0, 1]
+
+
+def test_a_state_that_nothing_reads_is_not_made_up():
+    net = snn.Network("poisson")
+    net.add("a", snn.neurons.PoissonSource(rate=100.0), 3)
+    with snn.start(net, dt=DT) as sim:
+        sim.run(1.0)
+        with pytest.raises(snn.RunError, match="nothing reads 'p' of 'a'.*RecordState"):
+            sim.states("a", "p")
+    with snn.start(net, dt=DT, record=[snn.RecordState("a", "p")]) as sim:
+        trace = sim.run(1.0).traces["a", "p"].data[-1]
+        np.testing.assert_array_equal(sim.states("a", "p"), trace)

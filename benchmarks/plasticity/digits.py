@@ -1,9 +1,9 @@
 """Handwritten digits learnt without labels, beside the accuracies that were published for this network.
 
 Each network sees the training images of MNIST once, gets its neurons named by the first of them, and is asked about all
-test images. Published: Diehl and Cook (2015), Front. Comput. Neurosci. 9:99, figure 2C, which shows the training images
-several times (100 and 400 neurons: 3 times). ``python -m benchmarks plasticity --part digits`` takes about half an
-hour. ``ms_per_image`` is the wall clock of learning, repeated showings included.
+test images. Published: Diehl and Cook (2015), Front. Comput. Neurosci. 9:99, whose networks see the training images
+several times; the two figures are quoted from secondary sources. ``python -m benchmarks plasticity --part digits``
+takes about half an hour. ``ms_per_image`` is the wall clock of learning, repeated showings included.
 """
 import time
 

@@ -124,6 +124,11 @@ class EventSession(Session):
         fired = getattr(self.cells[population], "fired", None)
         return np.array([0 if fired is None else fired.sum()])
 
+    def forgotten(self, population):
+        cells = self.cells[self.plan.index[population]]
+        kept = {*cells.traced.live, *cells.traced.constant}
+        return tuple(name for name in cells.plan.model.State._fields if name not in kept)
+
     def restart(self):
         for r in self.recorders:
             r.rows_given = 0

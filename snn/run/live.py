@@ -129,6 +129,9 @@ class Simulation:
             raise RunError(f"Simulation.states: {population!r} has no state {variable!r}. "
                            f"It has: {', '.join(names) or 'none'}.")
         states = self.state if self._several else [self.state]
+        if not p.replayed and variable in self._open.forgotten(population):
+            raise RunError(f"Simulation.states: nothing reads {variable!r} of {population!r}, so that it is not kept. "
+                           f"Record it, RecordState({population!r}, {variable!r}), to have it.")
         rows = []
         for state in states:
             now = state.populations[population].awake(p.model, p.n, self._ready.plan.dt).values

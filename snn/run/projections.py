@@ -91,8 +91,9 @@ class PlasticProjection:
         x = [self._whole(lambda g, k=k: g.pre_traces(r, step - 1)[k][:, g.pre_of])
              for k in range(len(plan_rule.Pre._fields))]
         y = [self._whole(lambda g, k=k: g.y[r][k][:, g.post_of]) for k in range(len(plan_rule.Post._fields))]
-        mod = self._whole(lambda g: g.modulation())
-        device = mod.device
+        one = self.q.plastic.modulator is None          # the same number everywhere
+        mod = fields[0].new_zeros(self.runs, 1) if one else self._whole(lambda g: g.modulation())
+        device = fields[0].device
         wiring = Wiring(self.pre_of.to(device), self.post_of.to(device), self.q.n_pre, self.q.n_post, float(rule.every))
         moved = None
         for b in range(self.runs):

@@ -52,6 +52,10 @@ class Session:
         """Give a ControlledInput another value (a number or [n]); whether it is one of this network."""
         raise NotImplementedError
 
+    def forgotten(self, population):
+        """Names of the states of a population that are not kept, because nothing reads them."""
+        return ()
+
     def learning(self, projection):
         """The plastic projection of that name; RunError where there is none."""
         if projection not in self.plastic:
