@@ -31,11 +31,11 @@ class Words:
 
     def __init__(self, size):
         self.array = np.zeros(size, np.int64)
-        self._kept = []
+        self._kept = {}
 
     def __setitem__(self, k, value):
         if isinstance(value, np.ndarray):
-            self._kept.append(value)
+            self._kept[k] = value
             value = value.ctypes.data
         self.array[k] = np.uint64(value).astype(np.int64) if isinstance(value, np.uint64) else int(value)
 

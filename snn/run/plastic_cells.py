@@ -13,6 +13,7 @@ from snn.run.plastic_layout import Layout, Sum
 from snn.run.plastic_rows import renew_kernel, settle_kernel
 from snn.run.plastic_traces import amount_of, trace_kernel
 from snn.run.reference import denormals_flushed
+from snn.run.rule_code import RuleCode
 from snn.run.synapses import split_rows
 
 FADED = np.exp(-8.0)
@@ -22,6 +23,7 @@ SHORTEST = 16
 ROOM = (16, 1024)
 """Notes that a neuron has room for: at least and at most."""
 ROOM_BYTES = 2 << 20
+"""Memory for the notes of all neurons, so that they stay near the processor."""
 
 
 class CompiledGroup(Group):
@@ -60,8 +62,6 @@ class CompiledGroup(Group):
         r = self.p.traced.index(traced)
         if amount_of(traced) is None or traced.uses("on_post", "synapse") != {"w"}:
             return None
-        from snn.run.rule_code import RuleCode
-
         code, sums = RuleCode(self.p.traced, dtype), []
         for name in sorted(traced.uses("on_post", "pre")):
             node = traced.methods["decay_pre"][name]

@@ -31,7 +31,7 @@ class Sum:
 
 
 class Layout:
-    """The shape of a group for its kernels; two groups of equal ``key`` share their code.
+    """The shape of a group for its kernels.
 
     ``traced`` rules; ``dtype``; ``targets`` type of the target numbers; ``late``; ``touches`` chunks of the targets;
     ``sums``: tuple of :class:`Sum`, or None where a history is kept; ``noted`` [(r, trace)] what a note holds, and
