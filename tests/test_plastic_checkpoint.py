@@ -237,7 +237,7 @@ def two(plasticity):
     (PairSTDP(), None, ["PairSTDP", "no rule"]),
     (None, PairSTDP(), ["no rule", "PairSTDP"]),
     (snn.Plastic(PairSTDP(), dendritic=0.5), snn.Plastic(PairSTDP(), dendritic=1.0), ["of 1 steps", "of 2 steps"]),
-    PairSTDP(), snn.Plastic(PairSTDP(), dendritic=0.0), ["of 2 steps", "of 0 steps"],
+    (PairSTDP(), snn.Plastic(PairSTDP(), dendritic=0.0), ["of 2 steps", "of 0 steps"]),
 ], ids=["amount", "bound", "rule", "another one", "none now", "none then", "part", "all or nothing"])
 def test_a_state_does_not_fit_changed_rules(before, after, words, through_file):
     state = through_file(snn.simulate(two(before), 2.0, dt=DT, progress=False).state)
