@@ -76,6 +76,12 @@ class Block:
         before = self.b.load(pointer, typ=I64)
         self.b.store(self.b.select(self.b.icmp_signed(">", x, before), x, before), pointer)
 
+    def fetch(self, pointer):
+        """Ask for the cache line of ``pointer`` into the second-level cache, to be read."""
+        kind = ir.FunctionType(ir.VoidType(), [POINTER, I32, I32, I32])
+        prefetch = self.module.globals.get("llvm.prefetch.p0") or ir.Function(self.module, kind, "llvm.prefetch.p0")
+        self.b.call(prefetch, [pointer, *(ir.Constant(I32, x) for x in (0, 2, 1))])
+
     def call(self, address, function_type, arguments):
         """Call the function of the given type at an integer address."""
         return self.b.call(self.b.inttoptr(address, function_type.as_pointer()), arguments)

@@ -3,7 +3,7 @@ import functools
 
 from llvmlite import ir
 
-from snn.run.block import FLOATS, I8, I16, I32, I64, POINTER, Block
+from snn.run.block import FLOATS, I8, I16, I32, I64, Block
 
 TARGETS = {"uint16": I16, "uint32": I32}
 DELAYS = {"uint8": I8, "uint16": I16}
@@ -96,14 +96,10 @@ class _Deliver:
 
     def _fetch(self, first, last):
         """Ask for the cache lines that hold the targets ``first`` to ``last``."""
-        k, b = self.k, self.k.b
-        size = self.target_type.width // 8
-        kind = ir.FunctionType(ir.VoidType(), [POINTER, I32, I32, I32])
-        prefetch = k.module.globals.get("llvm.prefetch.p0") or ir.Function(k.module, kind, "llvm.prefetch.p0")
-        read, near, data = (ir.Constant(I32, x) for x in (0, 2, 1))
+        k, size = self.k, self.target_type.width // 8
 
         def line(s, _):
-            b.call(prefetch, [k.at(self.w["TARGETS"], s, size), read, near, data])
+            k.fetch(k.at(self.w["TARGETS"], s, size))
 
         k.loop(first, last, 64 // size, line)
 

@@ -1,7 +1,7 @@
 """The kernel of presynaptic spikes: they act on the synapses of their row, and what these transmit is delivered."""
 from llvmlite import ir
 
-from snn.run.block import I8, I32, POINTER
+from snn.run.block import I8
 from snn.run.plastic_rows import Rows
 
 AHEAD = 1
@@ -35,16 +35,13 @@ class _Arrivals(Rows):
 
     def _fetch(self, j):
         """Ask for the cache lines of the synapses of row ``j``."""
-        k, b = self.k, self.b
+        k = self.k
         first, last = self._range(j)
-        kind = ir.FunctionType(ir.VoidType(), [POINTER, I32, I32, I32])
-        prefetch = k.module.globals.get("llvm.prefetch.p0") or ir.Function(k.module, kind, "llvm.prefetch.p0")
-        read, near, data = (ir.Constant(I32, x) for x in (0, 2, 1))
         arrays = [("TARGETS", self.target_type.width // 8), ("WEIGHT", self.v.size)]
         arrays += [(("SEEN_SUM", f), self.v.size) for f in range(len(self.shape.sums or ()))]
         for name, size in arrays:
-            k.loop(first, last, 64 // size, lambda s, _, name=name, size=size: b.call(
-                prefetch, [k.at(self.word(name), s, size), read, near, data]))
+            k.loop(first, last, 64 // size, lambda s, _, name=name, size=size: k.fetch(
+                k.at(self.word(name), s, size)))
 
     def _before(self, own):
         elapsed = self.b.sub(self.step, self.x_at)
