@@ -15,11 +15,11 @@ PAGES = {
                 "ExponentialDecay Disc Edges Matrix"),
     "distributions": ("Distributions", "snn.distributions", "Uniform Normal LogNormal Exponential Choice"),
     "network": ("Networks", "snn.network", "Network Population View Projection PoissonInput CurrentInput "
-                "ControlledInput"),
+                "GaussianInput ControlledInput"),
     "plastic": ("Attaching rules", "snn.plastic", "Plastic Modulator PopulationModulator"),
     "live": ("Controlled runs", "snn.run.live", "Simulation"),
     "circuits": ("Circuits", "snn.circuits", None),
-    "record": ("Recording and results", "snn.record", "RecordSpikes RecordState RecordWeights Trace Result"),
+    "record": ("Recording and results", "snn.record", "RecordSpikes RecordState RecordMean RecordWeights Trace Result"),
     "run": ("Engines", "snn.run", "EventDriven Clocked Reference"),
     "datasets": ("Data sets", "snn.datasets", None),
     "train": ("Training", "snn.train", None),

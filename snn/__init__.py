@@ -26,14 +26,14 @@ _HOME = {
     name: module
     for module, names in {
         "snn.contract": "Neuron param",
-        "snn.network": "Network Population View Projection PoissonInput CurrentInput ControlledInput",
+        "snn.network": "Network Population View Projection PoissonInput CurrentInput GaussianInput ControlledInput",
         "snn.plastic": "Plastic Modulator PopulationModulator",
         "snn.rule": "SynapticRule",
         "snn.connect": "AllToAll OneToOne Probability FixedInDegree FixedOutDegree FixedTotal DistanceDependent "
                        "Edges Matrix",
         "snn.distributions": "Uniform Normal LogNormal Exponential Choice",
         "snn.spikes": "Spikes",
-        "snn.record": "RecordSpikes RecordState RecordWeights Trace Result",
+        "snn.record": "RecordSpikes RecordState RecordMean RecordWeights Trace Result",
         "snn.run": "EventDriven Reference Clocked",
         "snn.run.simulate": "simulate start",
         "snn.run.state": "save load",

@@ -4,6 +4,7 @@ What it is
     A neuron model is a frozen dataclass of parameters with a few pure, elementwise methods written in torch operations.
     Time always passes in one order, :func:`step`::
 
+        s = couple(s, x)       # what is felt throughout the step: states of other units as it begins
         s = flow(s, dt)        # time passes and nothing arrives
         s = receive(s, x)      # what arrived in this step, one field of x per port
         z = fire(margin(s))    # Heaviside when simulating, a surrogate when training
@@ -11,6 +12,12 @@ What it is
 
     Loops, devices, recording, batches, delays and connections live elsewhere. The reference engine and the trainer call
     these methods; the event-driven engine calls them once on symbols and compiles what they did (``snn.graph``).
+
+Graded values
+    ``emit`` names values that a unit shows to others at all times (the sine of a phase, a calcium level); any state may
+    be shown too. ``Network.couple`` carries them, weighted, to ports. A port named in ``coupled`` is read by
+    ``couple``: it holds what the others showed when the step began, without any delay unless one is given. Any other
+    port is read by ``receive``, as spikes are, at the earliest one step after.
 
 Allowed operations
     Arithmetic, comparisons, ``& | ~``, and the functions in ``snn.run.graph.FUNCTIONS`` (``torch.exp``,
@@ -129,8 +136,11 @@ class Neuron(Parameters):
     A subclass states
         ``State``   a NamedTuple of the state variables, annotated with their units
         ``Ports``   a NamedTuple of the inputs it understands, annotated with their units
+        ``Outputs`` a NamedTuple of the graded values it shows, where it shows any but its states
+        ``coupled`` names of the ports that ``couple`` reads
         ``exact``   claim: ``flow(a)`` then ``flow(b)`` equals ``flow(a + b)``
-        methods ``rest``, ``flow``, ``receive``, ``margin``, ``reset`` and, where it is true, ``quiet``
+        methods ``rest``, ``flow``, ``receive``, ``margin``, ``reset`` and, where there is something to do, ``couple``,
+        ``emit`` and ``quiet``
 
     Errors: :class:`ModelError` for a parameter that is not finite, outside its domain, or neither scalar nor 1-D.
     """
@@ -141,11 +151,19 @@ class Neuron(Parameters):
     class Ports(NamedTuple):
         pass
 
+    class Outputs(NamedTuple):
+        pass
+
     exact: ClassVar[bool] = False
+    coupled: ClassVar[tuple] = ()
 
     def rest(self):
         """The state before anything happens, a ``State``."""
         return self.State()
+
+    def couple(self, s, x):
+        """The state that feels the inputs ``x`` (those named in ``coupled``) during the coming step."""
+        return s
 
     def flow(self, s, dt):
         """The state after ``dt`` ms in which nothing arrives."""
@@ -162,6 +180,10 @@ class Neuron(Parameters):
     def reset(self, s, z):
         """The state after the neuron's own spike ``z`` (use :func:`choose`, which also lets gradients pass)."""
         return s
+
+    def emit(self, s):
+        """The graded values shown to others in state ``s``, an ``Outputs``."""
+        return self.Outputs()
 
     def quiet(self):
         """Claim: without input the margin cannot rise through 0 and the flow is exact, from this many ms after a spike.
@@ -184,12 +206,18 @@ def step(model, s, x, dt, fire, through=None):
 
     ``through``: what the reset sees of the spike, where that is not the spike itself (training: its detached copy).
     """
-    s = model.receive(model.flow(s, dt), x)
+    s = model.receive(model.flow(model.couple(s, x), dt), x)
     margin = model.margin(s)
     if margin is None:
         return s, None
     z = fire(margin)
     return model.reset(s, z if through is None else through(z)), z
+
+
+def values_of(model, s, names):
+    """{name: graded value} in state ``s``; an output where there is one of that name, else the state."""
+    outputs = model.emit(s)
+    return {name: getattr(outputs if name in outputs._fields else s, name) for name in names}
 
 
 def heaviside(margin):

@@ -1,4 +1,4 @@
-"""Inputs of a population that are not spikes of another one: Poisson events and currents."""
+"""Inputs of a population that are not spikes of another one: Poisson events, currents and noise."""
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -53,6 +53,36 @@ class CurrentInput:
             raise NetworkError(
                 "CurrentInput.interval: given for a single number. A time course has shape (T,) or (T, n)."
             )
+
+
+@dataclass(frozen=True)
+class GaussianInput:
+    """White noise: an independent normal number for every neuron in every step.
+
+    Formula: x.port += mean + sd * xi, xi ~ N(0, 1), drawn from (seed, population, neuron, step). A white noise of
+    spectral density sigma^2 (unit^2 ms), whose effect does not depend on dt, has sd = sigma / sqrt(dt).
+    Units: ``mean`` and ``sd`` (>= 0) in the port's unit, a number or one per neuron each.
+    Example: ``net.drive(exc, GaussianInput(200.0, 50.0), port="current")``.
+    """
+
+    mean: Any = 0.0
+    sd: Any = 1.0
+
+    def __post_init__(self):
+        _finite(self.mean, "GaussianInput.mean", 1)
+        _finite(self.sd, "GaussianInput.sd", 1)
+        if np.min(self.sd) < 0:
+            raise NetworkError(f"GaussianInput.sd: is negative ({np.min(self.sd):g}). It must be 0 or more.")
+        if np.ndim(self.mean) and np.ndim(self.sd) and len(self.mean) != len(self.sd):
+            raise NetworkError(
+                f"GaussianInput: {len(self.mean)} means and {len(self.sd)} standard deviations. Give one of each per "
+                "neuron, or one number."
+            )
+
+    @property
+    def value(self):
+        """What has the number of values per neuron."""
+        return self.mean if np.ndim(self.mean) else self.sd
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ from typing import ClassVar
 
 import torch
 
-from snn.contract import heaviside, step
+from snn.contract import heaviside, step, values_of
 from snn.errors import ModelError
 from snn.exact import EXACT
 from snn.operations import BOOLEAN, COMPARISONS, COMPOSED, EVALUATE, FUNCTIONS
@@ -191,7 +191,7 @@ class Traced:
 
     ``state``: {name: Node} after the step; ``fired``: boolean Node or None; ``margin``: Node or None;
     ``live``: names of states whose value is needed by the next step (or is asked for); ``constant``: {name: value} of
-    states that never change.
+    states that never change; ``shown``: {name: Node} of the graded values asked for.
     """
 
     graph: Graph
@@ -200,9 +200,10 @@ class Traced:
     margin: object
     live: tuple
     constant: dict
+    shown: dict
 
 
-def trace(model, n, dt, inputs=None, *, keep=(), initial=None):
+def trace(model, n, dt, inputs=None, *, keep=(), initial=None, show=()):
     """Trace one step of ``model`` for ``n`` neurons.
 
     Parameters
@@ -210,6 +211,7 @@ def trace(model, n, dt, inputs=None, *, keep=(), initial=None):
         inputs   {port: function of the Graph giving the Node that arrives}; other ports receive 0
         keep     names of states that must stay visible although nothing reads them
         initial  {name: tensor} of states that do not start at rest (such a state is never taken for a constant)
+        show     names of graded values (outputs or states) to compute from the state after the step
 
     Errors: ModelError where the model uses an operation that is not allowed.
     """
@@ -218,7 +220,7 @@ def trace(model, n, dt, inputs=None, *, keep=(), initial=None):
     rest = {k: torch.as_tensor(v, dtype=torch.float64) for k, v in bound.rest()._asdict().items()}
     constant = {k: v for k, v in rest.items() if k not in moving}
     while True:
-        traced = _trace_once(model, bound, dt, inputs or {}, constant, keep)
+        traced = _trace_once(model, bound, dt, inputs or {}, constant, keep, show)
         same = {k: v for k, v in constant.items() if _stays(traced.state[k], v)}
         if len(same) == len(constant):
             return traced
@@ -230,9 +232,9 @@ def _stays(node, value):
     return node.value is not None and bool((node.value == value).all())
 
 
-def _trace_once(model, bound, dt, inputs, constant, keep):
+def _trace_once(model, bound, dt, inputs, constant, keep, show):
     graph = Graph(type(model).__name__)
-    symbolic = _symbolic(model, bound, graph)
+    copy = symbolic(model, bound, graph)
     dt = graph.leaf("dt", (), torch.as_tensor(dt, dtype=torch.float64))
     names = model.State._fields
     before = {
@@ -246,17 +248,18 @@ def _trace_once(model, bound, dt, inputs, constant, keep):
         return heaviside(without_scale(margins[0]))
 
     try:
-        after, fired = step(symbolic, model.State(**before), x, dt, fire)
+        after, fired = step(copy, model.State(**before), x, dt, fire)
+        shown = {k: graph.node(v) for k, v in values_of(copy, after, show).items()}
     except (TypeError, AttributeError) as err:
         raise ModelError(
             f"{graph.owner}: an engine cannot compile this model ({err}). "
             "Write it with arithmetic, comparisons and torch functions of the states."
         ) from err
     state = {k: graph.node(getattr(after, k)) for k in names}
-    roots = [*state.values()] + ([fired] if fired is not None else [])
+    roots = [*state.values(), *shown.values()] + ([fired] if fired is not None else [])
     read = {n.attr[0] for n in reachable(roots) if n.op == "state"}
     live = tuple(k for k in names if k not in constant and (k in read or k in keep))
-    return Traced(graph, state, fired, margins[0] if margins else None, live, constant)
+    return Traced(graph, state, fired, margins[0] if margins else None, live, constant, shown)
 
 
 def without_scale(margin):
@@ -266,21 +269,12 @@ def without_scale(margin):
     return margin
 
 
-def _symbolic(model, bound, graph):
+def symbolic(model, bound, graph):
     """A copy of the model whose fields are nodes."""
     copy = object.__new__(type(model))
     for f in fields(model):
         object.__setattr__(copy, f.name, graph.leaf("param", (f.name,), getattr(bound, f.name)))
     return copy
-
-
-def ignores_silence(model, n, constant):
-    """Whether receiving nothing leaves every state as it is (``constant``: states that need no look)."""
-    graph = Graph(type(model).__name__)
-    symbolic = _symbolic(model, model.bind(n, torch.float64), graph)
-    before = model.State(*(graph.leaf("state", (k,)) for k in model.State._fields))
-    after = symbolic.receive(before, model.Ports(*(graph.node(0.0) for _ in model.Ports._fields)))
-    return all(k in constant or a is b for k, a, b in zip(model.State._fields, after, before, strict=True))
 
 
 def reachable(roots, given=()):

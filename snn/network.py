@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from snn.drives import ControlledInput, CurrentInput, PoissonInput
+from snn.coupling import Coupling, checked_values
+from snn.drives import ControlledInput, CurrentInput, GaussianInput, PoissonInput
 from snn.errors import NetworkError
+from snn.network_checks import check_drive, check_model, check_name
 from snn.plastic import PopulationModulator, plastic_of
 
 
@@ -93,11 +95,6 @@ class Drive:
     port: str
 
 
-def _check_name(where, name):
-    if not (isinstance(name, str) and name and all(c.isalnum() or c in "_-" for c in name)):
-        raise NetworkError(f"{where}: name {name!r} is not allowed. Use letters, digits, '_' and '-'.")
-
-
 class Network:
     """A network under description.
 
@@ -114,6 +111,7 @@ class Network:
         self.name = name
         self.populations = {}
         self.projections = {}
+        self.couplings = {}
         self.drives = []
 
     def add(self, name, model, n, *, init=None, positions=None):
@@ -123,14 +121,14 @@ class Network:
         ``init`` {state: number, array (n,) or distribution}; ``positions`` array (n, d) for rules that need distances.
         Returns: the :class:`Population`.
         """
-        _check_name("Network.add", name)
+        check_name("Network.add", name)
         if name in self.populations:
             raise NetworkError(f"Network.add: a population named {name!r} exists already. Names must be unique.")
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not 1 <= n < 2**31:
             raise NetworkError(
                 f"Network.add: population {name!r} has n = {n!r}. A whole number of at least 1 is needed."
             )
-        self._check_model(name, model, n)
+        check_model(name, model, n)
         init = dict(init or {})
         states = model.State._fields if hasattr(model, "State") else ()
         for state in init:
@@ -147,21 +145,6 @@ class Network:
                 )
         self.populations[name] = Population(name, model, int(n), init, positions)
         return self.populations[name]
-
-    def _check_model(self, name, model, n):
-        if hasattr(model, "schedule"):
-            if model.spikes.n != n:
-                raise NetworkError(
-                    f"Network.add: population {name!r} has n = {n} but its spikes are of {model.spikes.n} neurons. "
-                    f"Use n = {model.spikes.n}."
-                )
-        elif hasattr(model, "bind"):
-            model.bind(n, None)
-        else:
-            raise NetworkError(
-                f"Network.add: {model!r} of population {name!r} is not a neuron model. "
-                "Give an instance of a Neuron (for example LIF()) or a SpikeSource."
-            )
 
     def connect(self, pre, post, rule, *, port, weight=None, delay, name=None, round_delays=False, plasticity=None):
         """Connect ``pre`` to ``post`` (populations or views) by ``rule``.
@@ -184,14 +167,7 @@ class Network:
                 "has no "
                 f"port {port!r}. It has: {', '.join(ports) or 'none'}."
             )
-        if not hasattr(rule, "build"):
-            raise NetworkError(
-                f"Network.connect: {rule!r} is not a connection rule. Use for example FixedInDegree(80) or AllToAll()."
-            )
-        name = self._free_name(f"{pre.population.name}_{post.population.name}") if name is None else name
-        _check_name("Network.connect", name)
-        if name in self.projections:
-            raise NetworkError(f"Network.connect: a projection named {name!r} exists already. Names must be unique.")
+        name = self._named("connect", pre, post, rule, name)
         plasticity = plastic_of(plasticity)
         if plasticity is not None and isinstance(plasticity.modulator, PopulationModulator):
             view = self._view(plasticity.modulator.population, "connect: population of the modulator")
@@ -202,8 +178,44 @@ class Network:
         self.projections[name] = Projection(name, pre, post, rule, port, weight, delay, round_delays, plasticity)
         return self.projections[name]
 
+    def _named(self, where, pre, post, rule, name):
+        """The checked name of new connections by ``rule``; a free one where none is given."""
+        if not hasattr(rule, "build"):
+            raise NetworkError(
+                f"Network.{where}: {rule!r} is not a connection rule. Use for example FixedInDegree(80) or AllToAll()."
+            )
+        taken = {*self.projections, *self.couplings}
+        if name is None:
+            base = name = f"{pre.population.name}_{post.population.name}"
+            k = 2
+            while name in taken:
+                name, k = f"{base}_{k}", k + 1
+        check_name(f"Network.{where}", name)
+        if name in taken:
+            raise NetworkError(f"Network.{where}: a projection named {name!r} exists already. Names must be unique.")
+        return name
+
+    def couple(self, pre, post, rule, *, weight=None, delay=0.0, values=None, difference=False, name=None,
+               round_delays=False):
+        """Let ``post`` feel at all times what ``pre`` shows (:mod:`snn.coupling`): oscillators, gap junctions, rates.
+
+        Parameters: ``pre``, ``post``, ``rule``, ``weight``, ``name``, ``round_delays`` as of :meth:`connect`
+            values      {port of post: output or state of pre}; default: the outputs named as a coupled port of post
+            delay       ms; 0 is allowed on coupled ports, which feel the values at the beginning of a step; other
+                        ports need at least dt
+            difference  feel the difference to one's own value of the same name instead of the value
+        Returns: the :class:`snn.coupling.Coupling`.
+
+        Example: ``net.couple(a, a, AllToAll(), weight=K / len(a))`` for oscillators of strength K.
+        """
+        pre, post = self._view(pre, "couple: pre"), self._view(post, "couple: post")
+        name = self._named("couple", pre, post, rule, name)
+        values = checked_values(pre, post, values, difference)
+        self.couplings[name] = Coupling(name, pre, post, rule, values, weight, delay, bool(difference), round_delays)
+        return self.couplings[name]
+
     def drive(self, population, source, *, port):
-        """Attach an input (``PoissonInput``, ``CurrentInput``, ``ControlledInput``) to a port of a population."""
+        """Attach an input (PoissonInput, CurrentInput, GaussianInput, ControlledInput) to a port of a population."""
         view = self._view(population, "drive: population")
         if len(view) != view.population.n:
             raise NetworkError(
@@ -216,24 +228,14 @@ class Network:
                 f"Network.drive: population {view.population.name!r} has no port {port!r}. "
                 f"It has: {', '.join(ports._fields) if ports else 'none'}."
             )
-        if not isinstance(source, PoissonInput | CurrentInput | ControlledInput):
+        if not isinstance(source, PoissonInput | CurrentInput | GaussianInput | ControlledInput):
             raise NetworkError(
-                f"Network.drive: {source!r} is not an input. Use PoissonInput, CurrentInput or ControlledInput."
+                f"Network.drive: {source!r} is not an input. Use PoissonInput, CurrentInput, GaussianInput or "
+                "ControlledInput."
             )
-        self._check_drive(view.population, source)
+        check_drive(view.population, source)
         self.drives.append(Drive(view.population, source, port))
         return self.drives[-1]
-
-    def _check_drive(self, population, source):
-        value = source.weight if isinstance(source, PoissonInput) else source.value
-        shape = np.shape(value)
-        per_neuron = shape[1:] if getattr(source, "interval", None) is not None else shape
-        if per_neuron not in ((), (population.n,)):
-            raise NetworkError(
-                f"Network.drive: {type(source).__name__} has {per_neuron[0]} values per step for the {population.n} "
-                "neurons of "
-                f"{population.name!r}. Give one number or one per neuron."
-            )
 
     def _view(self, where, what):
         view = getattr(where, "whole", None)
@@ -261,12 +263,6 @@ class Network:
         """
         from snn.train.deploy import from_torch
         return from_torch(net, dt=dt, name=name)
-
-    def _free_name(self, base):
-        name, k = base, 2
-        while name in self.projections:
-            name, k = f"{base}_{k}", k + 1
-        return name
 
     def __repr__(self):
         n = sum(p.n for p in self.populations.values())

@@ -9,52 +9,22 @@ When a spike arrives
     A spike found in step k arrives in step k + delay (delay >= 1 step). Projections with one delay deliver on arrival;
     projections with a delay per synapse deliver on emission into a ring. Within one input of one neuron the order of
     additions is fixed: first what was delivered on emission, by (step of emission, projection, source, synapse), then
-    what is delivered on arrival, by (projection, source, synapse), then the drives in the order in which they were
-    attached.
+    what is delivered on arrival, by (projection, source, synapse), then each coupling's sum, then the drives in the
+    order in which they were attached.
 """
 
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from snn.contract import steps_of
 from snn.csr import Block
 from snn.delays import delay_steps, ordered
 from snn.distributions import values
 from snn.errors import NetworkError, RunError
+from snn.plan_coupling import coupling_plan
 from snn.plan_plastic import groups, plastic_plan
+from snn.plan_population import check_dt, population_plan
 from snn.random import stream
-from snn.silence import silence
-
-MAX_RING_BYTES = 4 << 30
-
-
-@dataclass(frozen=True, eq=False)
-class PopulationPlan:
-    """One population ready to run.
-
-    ``ports``: names of the inputs that synapses use, in order; ``rings``: steps that each of them must be held;
-    ``depth``: steps that its own spikes must be held; ``drives``: [(port, source)]; ``init``: {state: number, array
-    or distribution} as described, ``initial`` the same as numbers;
-    ``quiet_steps``: steps after a spike during which it must be stepped, or None where silence is not skipped;
-    ``why``: a phrase.
-    """
-
-    name: str
-    model: object
-    n: int
-    ports: tuple
-    rings: tuple
-    depth: int
-    drives: tuple
-    init: dict
-    initial: dict
-    quiet_steps: object
-    why: str
-
-    @property
-    def replayed(self):
-        return hasattr(self.model, "schedule")
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +70,7 @@ class Plan:
     populations: tuple
     projections: tuple
     index: dict = field(default_factory=dict)
+    couplings: tuple = ()
 
     @property
     def deliveries(self):
@@ -112,12 +83,12 @@ class Plan:
 
     @property
     def n_synapses(self):
-        return sum(p.csr.n_synapses for p in self.projections)
+        return sum(p.csr.n_synapses for p in self.projections) + sum(c.n_synapses for c in self.couplings)
 
     @property
     def nbytes(self):
         """Bytes of all connections."""
-        return sum(p.nbytes for p in self.projections)
+        return sum(p.nbytes for p in (*self.projections, *self.couplings))
 
     def population(self, name):
         if name not in self.index:
@@ -149,7 +120,18 @@ class Plan:
                     **({} if p.plastic is None else {"plasticity": _learning(p)}),
                 }
                 for p in self.projections
-            },
+            }
+            | {c.name: self._coupling(c) for c in self.couplings},
+        }
+
+    def _coupling(self, c):
+        ports = self.populations[c.post].ports
+        return {
+            "pre": self.populations[c.pre].name,
+            "post": self.populations[c.post].name,
+            "graded": {ports[port]: name for port, name in c.values},
+            "synapses": c.n_synapses,
+            "delay": [int(np.min(c.delay)), int(np.max(c.delay))] if np.size(c.delay) else [],
         }
 
     def __repr__(self):
@@ -171,6 +153,9 @@ class Plan:
                 )
             )
             lines.append(f"  {p.name}: {p.csr.n_synapses} synapses, {how}")
+        for c in self.couplings:
+            lines.append(f"  {c.name}: " + (
+                "all to all, one sum for everybody" if c.csr is None else f"{c.n_synapses} graded connections"))
         return "\n".join(lines)
 
 
@@ -180,38 +165,34 @@ def _learning(p):
     return {"rules": p.plastic.summary(), "dendritic": [min(parts), max(parts)]}
 
 
-def make_plan(net, dt, *, seed=0, dtype="float64", stepped=()):
+def make_plan(net, dt, *, seed=0, dtype="float64", stepped=(), shown=None):
     """Check a network and turn it into a :class:`Plan`.
 
     Parameters: ``dt`` ms; ``seed`` int; ``dtype`` "float64" or "float32" of weights and states; ``stepped``: names of
-    populations that must be advanced in every step (because their states are recorded).
+    populations that must be advanced in every step (because their states are recorded); ``shown``: {population: names
+    of graded values that are recorded}.
     Errors: NetworkError, RunError, ModelError; all of them before anything runs.
     """
     if not net.populations:
         raise NetworkError(f"Network.{net.name}: has no population. Add at least one before simulating.")
     for p in net.populations.values():
-        _check_dt(p, dt)
+        check_dt(p, dt)
     index = {name: k for k, name in enumerate(net.populations)}
-    ports = {
-        name: tuple(dict.fromkeys(q.port for q in net.projections.values() if q.post.population.name == name))
-        for name in index
-    }
+    ports = {name: _ports(net, name) for name in index}
     projections = tuple(_projection(q, index, ports, dt, seed, dtype) for q in net.projections.values())
+    couplings = tuple(coupling_plan(c, index, ports, dt, seed, dtype) for c in net.couplings.values())
     populations = tuple(
-        _population(p, k, net, ports[p.name], projections, dt, seed, stepped)
+        population_plan(p, k, net, ports[p.name], projections, couplings, dt, seed, stepped, (shown or {}).get(p.name))
         for k, p in enumerate(net.populations.values())
     )
-    return Plan(net.name, float(dt), int(seed), dtype, populations, projections, index)
+    return Plan(net.name, float(dt), int(seed), dtype, populations, projections, index, couplings)
 
 
-def _check_dt(population, dt):
-    limit = getattr(population.model, "max_dt", lambda: None)()
-    if limit is not None and dt > limit * (1 + 1e-9):
-        raise RunError(
-            f"simulate.dt: {dt:g} ms is too large for population {population.name!r} "
-            f"({type(population.model).__name__}). "
-            f"A stable step is at most {limit:g} ms."
-        )
+def _ports(net, name):
+    """Names of the inputs of a population that synapses and couplings use, in order."""
+    spikes = [q.port for q in net.projections.values() if q.post.population.name == name]
+    graded = [port for c in net.couplings.values() if c.post.population.name == name for port in c.values]
+    return tuple(dict.fromkeys(spikes + graded))
 
 
 def _projection(q, index, ports, dt, seed, dtype):
@@ -242,41 +223,3 @@ def _projection(q, index, ports, dt, seed, dtype):
     plan = replace(plan, weight=np.array(weight)) if np.ndim(weight) else plan
     plan = replace(plan, plastic=plastic_plan(q, plan, dt, stream(seed, q.name, "rewire")))
     return replace(plan, parts=tuple(groups(plan, q.plasticity.dendritic is not None)))
-
-
-def _population(p, k, net, ports, projections, dt, seed, stepped):
-    deliveries = [d for q in projections for d in q.parts or (q,)]
-    incoming = [q for q in deliveries if q.post == k]
-    outgoing = [q for q in deliveries if q.pre == k]
-    backwards = [1 + q.plastic.back for q in incoming if q.plastic is not None]
-    if any(q.plastic.reads for q in incoming if q.plastic is not None):
-        stepped = {*stepped, p.name}
-    rings = tuple(
-        max([1] + [int(np.max(q.delay)) for q in incoming if q.port == j and not q.on_arrival and len(q.delay)])
-        for j in range(len(ports))
-    )
-    depth = max([2] + [1 + q.delay for q in outgoing if q.on_arrival] + backwards)
-    longest = max(depth, *rings, 1)
-    if longest * p.n * 8 > MAX_RING_BYTES:
-        raise NetworkError(
-            f"Population.{p.name}: delays of {longest} steps for {p.n} neurons need {longest * p.n * 8 / 1e9:.1f} GB. "
-            f"At most {MAX_RING_BYTES / 1e9:.1f} GB is allowed: shorten the delays or raise dt."
-        )
-    drives = tuple((d.port, d.source) for d in net.drives if d.population is p)
-    for _, source in drives:
-        if getattr(source, "interval", None) is not None:
-            if steps_of(source.interval, dt, f"CurrentInput.interval of {p.name!r}") < 1:
-                raise NetworkError(
-                    f"CurrentInput.interval of {p.name!r}: is below one step ({source.interval:g} ms). Use at least "
-                    f"dt = {dt:g} ms."
-                )
-    initial = {
-        s: values(v, p.n, stream(seed, p.name, "init", s), name=f"Population.{p.name}.init[{s!r}]")
-        for s, v in p.init.items()
-    }
-    quiet_steps, why = (
-        (None, "replayed from given spikes")
-        if hasattr(p.model, "schedule")
-        else silence(p, dt, ports, drives, stepped)
-    )
-    return PopulationPlan(p.name, p.model, p.n, ports, rings, depth, drives, p.init, initial, quiet_steps, why)

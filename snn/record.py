@@ -9,8 +9,8 @@ from snn.result import Result
 from snn.sink import MemorySink, Sink, SpikeChannel, TraceChannel, WeightChannel
 from snn.traces import Trace, Weights
 
-__all__ = ["MemorySink", "RecordSpikes", "RecordState", "RecordWeights", "Result", "Sink", "SpikeChannel", "Trace",
-           "TraceChannel", "WeightChannel", "Weights"]
+__all__ = ["MemorySink", "RecordMean", "RecordSpikes", "RecordState", "RecordWeights", "Result", "Sink", "SpikeChannel",
+           "Trace", "TraceChannel", "WeightChannel", "Weights"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +56,32 @@ class RecordState:
         _check_name("RecordState.population", self.population)
         _check_name("RecordState.variable", self.variable)
         object.__setattr__(self, "ids", _ids("RecordState.ids", self.ids))
-        try:
-            every = operator.index(self.every)
-        except TypeError:
-            every = 0
-        if every < 1:
-            raise RunError(f"RecordState.every: is {self.every!r}. It must be a whole number of steps, 1 or more.")
-        object.__setattr__(self, "every", every)
+        object.__setattr__(self, "every", _steps("RecordState.every", self.every))
+
+
+@dataclass(frozen=True, eq=False)
+class RecordMean:
+    """Keep the mean over a population of a state or a graded output: order parameters, field potentials.
+
+    Fields: ``population`` name; ``value`` name of an output or state; ``every`` steps between two samples. The trace is
+    ``result.traces[population, "mean." + value]``, of one column. RunError for anything else.
+
+    Example: with ``RecordMean("a", "cos")`` and ``RecordMean("a", "sin")`` the order parameter of phases is
+    ``np.hypot(result.traces["a", "mean.cos"].data, result.traces["a", "mean.sin"].data)``.
+    """
+
+    population: str
+    value: str
+    every: int = field(default=1, kw_only=True)
+
+    def __post_init__(self):
+        _check_name("RecordMean.population", self.population)
+        _check_name("RecordMean.value", self.value)
+        object.__setattr__(self, "every", _steps("RecordMean.every", self.every))
+
+    @property
+    def variable(self):
+        return f"mean.{self.value}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +106,16 @@ class RecordWeights:
 def _check_name(where, name):
     if not isinstance(name, str) or not name or "/" in name or name in (".", ".."):
         raise RunError(f"{where}: is {name!r}. It must be a name without '/'.")
+
+
+def _steps(where, every):
+    try:
+        steps = operator.index(every)
+    except TypeError:
+        steps = 0
+    if steps < 1:
+        raise RunError(f"{where}: is {every!r}. It must be a whole number of steps, 1 or more.")
+    return steps
 
 
 def _ids(where, ids):

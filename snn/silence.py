@@ -6,21 +6,23 @@ lost), and nothing may reach it in every step: no drive, no noise, no recorder o
 import numpy as np
 import torch
 
-from snn.graph import ignores_silence, trace
+from snn.graph import Graph, symbolic, trace
 
 
-def silence(p, dt, ports, drives, stepped):
+def silence(p, dt, ports, drives, stepped, shows=()):
     """Whether silence may be skipped: ``(steps after a spike that must be stepped, phrase)``."""
     model, name = p.model, type(p.model).__name__
     if p.name in stepped:
         return None, "stepped: a state of it is recorded"
     if drives:
         return None, f"stepped: driven in every step by {type(drives[0][1]).__name__}"
+    if shows:
+        return None, f"stepped: shows {' and '.join(shows)} to others at all times"
     special = [state for state in p.init if state != "v"]
     if special:
         # The claims speak of what a neuron does after a spike; a refractory time set by hand may be longer.
         return None, f"stepped: starts with a {special[0]} of its own"
-    if "noise" in model.Ports._fields:
+    if {"noise", "normal"} & {*model.Ports._fields}:
         return None, f"stepped: {name} draws random numbers in every step"
     if not model.exact:
         return None, f"stepped: the flow of {name} is not exact"
@@ -41,3 +43,12 @@ def _has_lane_constants_of_dt(model, n):
     return any(
         node.value is not None and node.value.ndim == 2 and node.value.shape[-1] != 1 for node in probe.graph.nodes
     )
+
+
+def ignores_silence(model, n, constant):
+    """Whether receiving nothing leaves every state as it is (``constant``: states that need no look)."""
+    graph = Graph(type(model).__name__)
+    copy = symbolic(model, model.bind(n, torch.float64), graph)
+    before = model.State(*(graph.leaf("state", (k,)) for k in model.State._fields))
+    after = copy.receive(before, model.Ports(*(graph.node(0.0) for _ in model.Ports._fields)))
+    return all(k in constant or a is b for k, a, b in zip(model.State._fields, after, before, strict=True))

@@ -3,12 +3,16 @@
 import numpy as np
 import torch
 
+from snn.contract import values_of
+from snn.exact import exact_math
 from snn.graph import trace
 from snn.run import inputs, ir, loops, native
 from snn.run.memory import Words, aligned, part_bounds, stride_of
 from snn.run.state import PopulationState, in_flight
 from snn.run.vectors import signed
 
+SHOWN_MARGIN = 32
+"""Numbers behind a row of shown values that a sum may read."""
 MAX_SKIP = 1024
 """Most steps that are passed over at once; constants are tabulated for each number."""
 
@@ -16,8 +20,9 @@ MAX_SKIP = 1024
 class PopulationCells:
     """Arrays of one population. ``spikes`` (depth, stride) and ``counts`` (depth, parts) hold the recent spikes."""
 
-    def __init__(self, plan, whole, parts, kept, saved=None):
+    def __init__(self, plan, whole, parts, kept, stop_cell, saved=None):
         self.plan, self.parts, self.dtype, self.kept = plan, parts, np.dtype(whole.dtype), kept
+        self.stop_cell, self.nan = stop_cell, np.full(parts, -1, np.int64)
         self.schedule = plan.model.schedule(whole.dt) if plan.replayed else None
         self.n, self.stride = plan.n, stride_of(max(plan.n, self._busiest()), np.dtype(whole.dtype).itemsize)
         self.bounds = part_bounds(plan.n, parts)
@@ -27,7 +32,8 @@ class PopulationCells:
         chunks = -(-plan.n // ir.CHUNK)
         self.touched, self.elapsed = np.zeros(chunks, np.uint8), np.zeros(chunks, np.int64)
         self.busy = np.full(chunks, plan.quiet_steps or 0, np.int64)
-        self.rows = aligned((0, self.stride), self.dtype)
+        self.rows, self.pitch = aligned((0, self.stride), self.dtype), self.stride + SHOWN_MARGIN
+        self.shown = {name: aligned((2 * plan.shown, self.pitch), self.dtype) for name in plan.shows}
         self.code, self.skips, self.controls = None, plan.quiet_steps is not None, []
         if not plan.replayed:
             self._compile(whole, saved)
@@ -48,7 +54,9 @@ class PopulationCells:
             self.skips = False
             self.traced = self._trace(whole, arriving, {**p.initial, **revived})
         probes = {k: self._arriving(k[2:], arriving) for k in self.kept if k.startswith("x.")}
-        self.code = ir.update_kernel(self.traced, whole.dtype, n_ports=len(p.ports), skips=self.skips, probes=probes)
+        self.code = ir.update_kernel(
+            self.traced, whole.dtype, n_ports=len(p.ports), n_sources=len(self.sources), skips=self.skips, probes=probes
+        )
         self.rows = aligned((max(1, len(self.code.rows)), self.stride), self.dtype)
         self._fill(p.model.bind(p.n, torch.float64).rest(), p.initial)
         self.uniforms = self._table(self.code.uniforms, MAX_SKIP if self.skips else 1)
@@ -59,7 +67,8 @@ class PopulationCells:
     def _trace(self, whole, arriving, initial):
         lengths = torch.arange(1, MAX_SKIP + 1, dtype=torch.float64)[:, None] * whole.dt if self.skips else whole.dt
         states = [k for k in self.kept if not k.startswith("x.")]
-        return trace(self.plan.model, self.n, lengths, arriving, keep=states, initial=initial)
+        return trace(self.plan.model, self.n, lengths, arriving, keep=states, initial=initial,
+                     show=self.plan.shows)
 
     def _revived(self, saved):
         """{state: saved values} of the states that would be constants, were they not saved away from rest."""
@@ -96,7 +105,7 @@ class PopulationCells:
 
     def _update_kernel(self):
         W, n_ports = ir.Words, len(self.plan.ports)
-        words = Words(W.source(n_ports, len(self.sources)))
+        words = Words(W.shown(n_ports, len(self.sources), len(self.shown)))
         for k, value in {
             W.BOUNDS: self.bounds,
             W.STATE: self.rows,
@@ -114,13 +123,40 @@ class PopulationCells:
             W.HOLD: self.plan.quiet_steps or 0,
             W.UNIFORMS: self.uniforms.shape[1],
             W.SKIPS: MAX_SKIP,
+            W.STOP: self.stop_cell,
+            W.NAN: self.nan,
+            W.SHOWN: self.plan.shown,
+            W.PITCH: self.pitch,
         }.items():
             words[k] = value
         for q, ring in enumerate(self.rings):
             words[W.port(q)], words[W.port(q) + 1] = ring, len(ring)
         for j, s in enumerate(self.sources):
             self._source_words(words, W.source(n_ports, j), s)
+        for j, name in enumerate(self.traced.shown):
+            words[W.shown(n_ports, len(self.sources), j)] = self.shown[name]
         return native.address(self.code.text, self.code.name), words
+
+    def show(self, saved, step):
+        """Fill what was shown before ``step``: from a checkpoint, else as if the present had always been."""
+        if not self.shown:
+            return
+        model, depth = self.plan.model.bind(self.n, torch.float64), self.plan.shown
+        known = {name: torch.from_numpy(self.rows[r, : self.n].astype(np.float64))
+                 for r, name in enumerate(self.code.rows) if not name.startswith("x.")}
+        state = self.plan.model.State(*(known.get(k, torch.as_tensor(v)) for k, v in model.rest()._asdict().items()))
+        with exact_math(), torch.no_grad():
+            now = values_of(model, state, self.plan.shows)
+        for name, rows in self.shown.items():
+            rows[:, : self.n] = now[name].expand(self.n).numpy()
+            for r, value in enumerate(saved.get(name, ())[:depth]):
+                slot = (step - 1 - r) % depth
+                rows[slot, : self.n] = rows[slot + depth, : self.n] = value
+
+    def first_nan(self):
+        """The first neuron found with a value that is no number, or None."""
+        found = self.nan[self.nan >= 0]
+        return int(found.min()) if len(found) else None
 
     def counter(self):
         """``(address, Words)`` of a kernel that counts the spikes of this population into ``fired``, one per part."""
@@ -131,7 +167,7 @@ class PopulationCells:
         return native.address(*loops.count_spikes()), words
 
     def _source_words(self, words, at, s):
-        if s.kind in ("noise", "poisson"):
+        if s.kind in ("noise", "normal", "poisson"):
             words[at] = np.uint64(s.key)
         if s.kind == "poisson":
             words[at + 1] = signed(s.limits)
@@ -190,6 +226,8 @@ class PopulationCells:
             *in_flight(recent, step, self.plan.depth),
             self.elapsed.copy() if self.skips else np.zeros(0, np.int64),
             np.maximum(self.busy - step, -1) if self.skips else np.zeros(0, np.int64),
+            {name: rows[[(step - 1 - r) % self.plan.shown for r in range(self.plan.shown)], : self.n]
+             for name, rows in self.shown.items()},
         )
 
     def _spikes_of(self, step):

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from snn.contract import heaviside, step
+from snn.contract import heaviside, step, values_of
 from snn.distributions import values
 from snn.errors import RunError
 from snn.random import stream
 from snn.run import inputs
-from snn.run.learning import Learning
+from snn.run.clocked_synapses import PlasticSynapses, Synapses
 from snn.run.reference import denormals_flushed
-from snn.run.session import Session
+from snn.run.session import Session, not_a_number
+from snn.run.shown import Shown, TorchCoupling
 from snn.run.state import PopulationState, RunState, in_flight
 
 
@@ -66,7 +67,9 @@ class ClockedSession(Session):
         self.seeds = engine.seeds or (plan.seed,)
         self.cells = [_Cells(p, self, None if state is None else state.populations[p.name]) for p in plan.populations]
         self.runs, self.several = len(self.seeds), engine.seeds is not None
-        self.synapses = [(_Synapses if q.plastic is None else _Plastic)(q, self) for q in plan.deliveries]
+        self.synapses = [(Synapses if q.plastic is None else PlasticSynapses)(q, self) for q in plan.deliveries]
+        shown = [c.shown for c in self.cells]
+        self.couplings = [TorchCoupling(c, shown, self.dtype, self.device, exact=False) for c in plan.couplings]
         self._learn([s.group for s in self.synapses if s.q.plastic is not None], state)
         self.rows_given = {c.key: 0 for c in channels}
         self.recorded = {c.key: [] for c in channels}
@@ -86,10 +89,20 @@ class ClockedSession(Session):
             while self.step < stop:
                 for s in self.synapses:
                     s.deliver(self.step)
+                for c in self.couplings:
+                    self._couple(c, self.step)
                 for c in self.cells:
                     c.advance(self.step)
                 self._record(self.step)
                 self.step += 1
+        for c in self.cells:
+            c.check_numbers()
+
+    def _couple(self, coupling, k):
+        c = coupling.c
+        for port, amount in coupling.sums(k):
+            ring = self.cells[c.post].rings[port]
+            ring[k % len(ring), :, c.post_offset : c.post_offset + c.n_post] += amount
 
     def _record(self, k):
         for c in self.channels:
@@ -137,6 +150,7 @@ class _Cells:
         self.rings = [torch.zeros(depth, self.B, p.n, **self.options) for depth in p.rings]
         self.recent, self.arrived = {}, {}
         self.fired = torch.zeros(self.B, dtype=torch.int64, device=session.device)
+        self.first_nan = torch.tensor(-1, device=session.device)
         if p.replayed:
             self.schedule = p.model.schedule(session.plan.dt)
         else:
@@ -146,6 +160,20 @@ class _Cells:
             self.state = type(rest)(*(self._initial(name, value) for name, value in rest._asdict().items()))
         if saved is not None:
             self._restore(saved, session.step)
+        self.shown = Shown(self._values(), p.shown) if p.shows else None
+        if p.shows and saved is not None:
+            self.shown.restore({k: v[:, None] for k, v in saved.shown.items()}, session.step)
+
+    def _values(self):
+        shown = values_of(self.model, self.state, self.plan.shows)
+        return {k: v.expand(self.B, self.n) for k, v in shown.items()}
+
+    def check_numbers(self):
+        """RunError where a state became NaN."""
+        k = int(self.first_nan)
+        if k >= 0:
+            bad = sum(torch.isnan(v).expand(self.B, self.n) for v in self.state) > 0
+            raise not_a_number(self.plan.name, int(torch.nonzero(bad)[0, 1]), k, self.session.plan.dt)
 
     def _initial(self, name, rest):
         spec = self.plan.init.get(name)
@@ -171,7 +199,11 @@ class _Cells:
                 if z is None
                 else torch.nonzero(z.expand(self.B, self.n))
             )
-        self.recent[k] = fired
+            nan = torch.stack([torch.isnan(v).any() for v in self.state]).any()
+            self.first_nan = torch.where((self.first_nan < 0) & nan, k, self.first_nan)
+            if self.shown is not None:
+                self.shown.put(self._values(), k)
+        self.recent[k], self.latest = fired, k
         self.fired += torch.bincount(fired[:, 0], minlength=self.B)
         self.recent.pop(k - self.plan.depth, None)
         for ring in self.rings:
@@ -192,6 +224,8 @@ class _Cells:
         return self.recent.get(k, torch.zeros(0, 2, dtype=torch.int64, device=self.session.device))
 
     def value(self, variable):
+        if variable.startswith("mean."):
+            return self.shown.get(variable[5:], self.latest).mean(-1, keepdim=True)
         value = self.arrived[variable[2:]] if variable.startswith("x.") else getattr(self.state, variable)
         return value.expand(self.B, self.n).clone()
 
@@ -206,7 +240,8 @@ class _Cells:
             for port, ring in zip(self.plan.ports, self.rings, strict=True)
         }
         recent = {k: at[at[:, 0] == run, 1].cpu().numpy() for k, at in self.recent.items()}
-        return PopulationState(values_now, rings, *in_flight(recent, step_now, self.plan.depth))
+        shown = {} if self.shown is None else self.shown.snapshot(step_now, (run,))
+        return PopulationState(values_now, rings, *in_flight(recent, step_now, self.plan.depth), shown=shown)
 
     def _restore(self, saved, now):
         for port, ring in zip(self.plan.ports, self.rings, strict=True):
@@ -224,58 +259,3 @@ class _Cells:
                     if k in self.state._fields
                 }
             )
-
-
-class _Synapses:
-    """One projection on the device; ``deliver`` adds the weights of the synapses of every spike, in the plan's
-    order."""
-
-    def __init__(self, q, session):
-        self.q, self.session = q, session
-        self.pre, self.post = session.cells[q.pre], session.cells[q.post]
-        place = {"device": session.device}
-        self.indptr = torch.as_tensor(q.csr.indptr, **place)
-        self.targets = torch.as_tensor(q.csr.targets.astype(np.int64) + q.post_offset, **place)
-        self.weight = torch.as_tensor(q.weight, dtype=session.dtype, **place)
-        self.later = None if q.on_arrival else torch.as_tensor(q.delay.astype(np.int64) - 1, **place)
-
-    def deliver(self, k):
-        q, ring = self.q, self.post.rings[self.q.port]
-        run, source = _slice(self.pre.spikes_of(k - (q.delay if q.on_arrival else 1)), q.pre_offset, q.n_pre).T
-        if len(run) == 0:
-            return
-        first, count = self.indptr[source], self.indptr[source + 1] - self.indptr[source]
-        s = torch.arange(int(count.sum()), device=count.device) + torch.repeat_interleave(
-            first - (count.cumsum(0) - count), count
-        )
-        slot = k if self.later is None else k + self.later[s]
-        place = (slot % len(ring) * self.post.B + torch.repeat_interleave(run, count)) * self.post.n + self.targets[s]
-        ring.view(-1).index_add_(0, place, self.weight[s] if self.weight.ndim else self.weight.expand(len(s)))
-
-
-class _Plastic:
-    """One plastic group on the device."""
-
-    def __init__(self, q, session):
-        self.q, self.session = q, session
-        self.pre, self.post = session.cells[q.pre], session.cells[q.post]
-        options = {"dtype": session.dtype, "device": session.device}
-        self.group = Learning(q, session.plan.dt, session.runs, session.step, **options)
-
-    def deliver(self, k):
-        q, ring = self.q, self.post.rings[self.q.port]
-        before = _slice(self.pre.spikes_of(k - q.delay), q.pre_offset, q.n_pre)
-        after = _slice(self.post.spikes_of(k - q.plastic.back), q.post_offset, q.n_post)
-        here = slice(q.post_offset, q.post_offset + q.n_post)
-        read = {
-            name: getattr(self.post.state, name).expand(self.post.B, self.post.n)[:, here] for name in q.plastic.reads
-        }
-        run, target, amount = self.group.step(k, before, after, read)
-        place = (k % len(ring) * self.post.B + run) * self.post.n + target + q.post_offset
-        ring.view(-1).index_add_(0, place, amount)
-
-
-def _slice(fired, offset, n):
-    """Of pairs (run, neuron) those in a slice of the population, with their numbers in the slice."""
-    fired = fired[(fired[:, 1] >= offset) & (fired[:, 1] < offset + n)]
-    return torch.stack([fired[:, 0], fired[:, 1] - offset], 1)

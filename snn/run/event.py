@@ -23,9 +23,10 @@ from snn.errors import RunError
 from snn.exact import exact_math
 from snn.run import loops, native
 from snn.run.cells import PopulationCells
+from snn.run.couplings import coupling
+from snn.run.means import make_recorders
 from snn.run.plastic_cells import CompiledGroup
-from snn.run.recorders import make_recorders
-from snn.run.session import Session
+from snn.run.session import Session, not_a_number
 from snn.run.state import RunState
 from snn.run.synapses import delivery
 
@@ -88,14 +89,19 @@ class EventSession(Session):
         self.sync[loops.SyncWords.YIELD] = _yield_address()
         kept = _kept_states(plan, channels)
         saved = {} if state is None else state.populations
-        self.cells = [PopulationCells(p, plan, threads, kept[p.name], saved.get(p.name)) for p in plan.populations]
+        stop_cell = self.sync[loops.SyncWords.STOP :]
+        self.cells = [
+            PopulationCells(p, plan, threads, kept[p.name], stop_cell, saved.get(p.name)) for p in plan.populations
+        ]
         if state is not None:
             for cells in self.cells:
                 cells.restore(state.populations[cells.plan.name], self.step, plan.dt)
-        stop_cell = self.sync[loops.SyncWords.STOP :]
+        for cells in self.cells:
+            cells.show({} if state is None else state.populations[cells.plan.name].shown, self.step)
         self.groups, kernels = [], []
         for q in plan.deliveries:
             kernels += self._synapses(q, stop_cell)
+        kernels += [coupling(c, self.cells[c.pre], self.cells[c.post]) for c in plan.couplings]
         self._learn(self.groups, state)
         kernels += [c.kernel() for c in self.cells]
         sources = {p.source for p in self.plastic.values() if p.source is not None}
@@ -150,6 +156,9 @@ class EventSession(Session):
         for other in others:
             other.result()
         self.step = reached
+        for cells in self.cells:
+            if cells.first_nan() is not None:
+                raise not_a_number(cells.plan.name, cells.first_nan(), reached - 1, self.plan.dt)
         for g in self.groups:
             g.collect(reached)
 
@@ -173,7 +182,7 @@ def _kept_states(plan, channels):
     """{population: names of states and ports whose values must be in memory because they are recorded}."""
     kept = {p.name: [] for p in plan.populations}
     for c in channels:
-        if c.key[0] == "traces":
+        if c.key[0] == "traces" and not c.variable.startswith("mean."):
             kept[c.population].append(c.variable)
     for q in plan.projections:
         if q.plastic is not None:

@@ -5,13 +5,15 @@ symbolic inputs for compilation; ``arrive`` evaluates the same with torch.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 
 from snn import random
+from snn.drives import ControlledInput, GaussianInput, PoissonInput
 from snn.errors import RunError
-from snn.network import ControlledInput, PoissonInput
+from snn.gaussian import quantile
 from snn.run.vectors import poisson_table, usual_counts
 
 
@@ -19,8 +21,9 @@ from snn.run.vectors import poisson_table, usual_counts
 class Source:
     """One external input: ``port`` it adds to, ``kind`` of graph node, and its data.
 
-    noise: ``key``; poisson: ``key``, ``lowest``, ``limits`` (uint32), ``value`` = weight; constant: ``value``;
-    series: ``value`` (T,) or (T, n), ``every`` steps per row, ``control``: the ControlledInput whose value this is.
+    noise: ``key``; normal: ``key``, ``mean``, ``value`` = standard deviation; poisson: ``key``, ``lowest``, ``limits``
+    (uint32), ``value`` = weight; constant: ``value``; series: ``value`` (T,) or (T, n), ``every`` steps per row,
+    ``control``: the ControlledInput whose value this is.
     """
 
     port: str
@@ -31,6 +34,7 @@ class Source:
     limits: object = None
     every: int = 1
     control: object = None
+    mean: object = None
 
 
 def sources(population, plan, seed=None):
@@ -38,6 +42,8 @@ def sources(population, plan, seed=None):
     found, seed = [], plan.seed if seed is None else seed
     if "noise" in population.model.Ports._fields:
         found.append(Source("noise", "noise", random.stream(seed, population.name, "noise")))
+    if "normal" in population.model.Ports._fields:
+        found.append(_normal("normal", random.stream(seed, population.name, "normal"), 0.0, 1.0))
     for j, (port, drive) in enumerate(population.drives):
         if isinstance(drive, PoissonInput):
             lowest, limits = poisson_table(drive.rate * plan.dt * 1e-3)
@@ -45,6 +51,8 @@ def sources(population, plan, seed=None):
             found.append(
                 Source(port, "poisson", key, torch.as_tensor(drive.weight, dtype=torch.float64), lowest, limits)
             )
+        elif isinstance(drive, GaussianInput):
+            found.append(_normal(port, random.stream(seed, population.name, "drive", j), drive.mean, drive.sd))
         elif isinstance(drive, ControlledInput):
             # A table of one row, which is changed in place.
             value = torch.as_tensor(drive.value, dtype=torch.float64).expand(population.n).clone()[None]
@@ -55,6 +63,18 @@ def sources(population, plan, seed=None):
             every = round(drive.interval / plan.dt)
             found.append(Source(port, "series", value=torch.as_tensor(drive.value, dtype=torch.float64), every=every))
     return found
+
+
+def _normal(port, key, mean, sd):
+    as_tensor = partial(torch.as_tensor, dtype=torch.float64)
+    return Source(port, "normal", key, as_tensor(sd), mean=as_tensor(mean))
+
+
+def normal_of(tail):
+    """A standard normal number from ``tail`` in (-1/2, 1/2), the probability beyond it with its sign; of tensors and of
+    nodes of a graph."""
+    beyond = quantile(torch.abs(tail))
+    return torch.where(tail < 0, beyond, -beyond)
 
 
 def control(found, control, value):
@@ -93,6 +113,10 @@ def nodes(population, found):
 def _node(graph, j, s):
     if s.kind == "noise":
         return graph.leaf("noise", (j,))
+    if s.kind == "normal":
+        xi = normal_of(graph.leaf("tail", (j,)))
+        scaled = graph.apply("mul", xi, graph.leaf("input", (j, "sd"), s.value))
+        return graph.apply("add", scaled, graph.leaf("input", (j, "mean"), s.mean))
     if s.kind == "constant":
         return graph.leaf("input", (j,), s.value)
     if s.kind == "series":
@@ -111,5 +135,9 @@ def arrive(s, step, n, dtype=torch.float64, device="cpu"):
     bits = random.bits32(*random.step_keys(s.key, step), np.arange(n))
     if s.kind == "noise":
         return torch.from_numpy((bits + 1.0) * 2.0**-32).to(device, dtype)
+    if s.kind == "normal":
+        tail = ((bits & 0x7FFFFFFF) + 0.5) * 2.0**-32
+        tail = torch.from_numpy(np.where(bits >> 31, -tail, tail)).to(device, dtype)
+        return normal_of(tail) * s.value.to(device, dtype) + s.mean.to(device, dtype)
     count = s.lowest + np.searchsorted(s.limits, bits, side="left")
     return torch.from_numpy(count).to(device, dtype) * s.value.to(device, dtype)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 from snn.graph import reachable
-from snn.run.block import I8, I64, Block
+from snn.run.block import BOOL, I8, I64, POINTER, Block
 from snn.run.vectors import Vectors
 
 CHUNK = 256
@@ -24,7 +24,9 @@ class Words:
     """Words of an update kernel. Arrays are C-contiguous; rows of neurons are STRIDE long.
 
     ELAPSED, BUSY (int64) and TOUCHED (uint8) hold one entry per chunk; HOLD: steps after a spike that must be stepped;
-    UNIFORM: rows of UNIFORMS constants, one row per number of steps taken at once, at most SKIPS.
+    UNIFORM: rows of UNIFORMS constants, one row per number of steps taken at once, at most SKIPS. STOP: the step after
+    which the loop ends; NAN: per part, the neuron whose state is no number. SHOWN: steps for which values are kept that
+    are shown, PITCH: length of their rows.
     """
 
     (
@@ -44,18 +46,27 @@ class Words:
         HOLD,
         UNIFORMS,
         SKIPS,
-    ) = range(16)
+        STOP,
+        NAN,
+        SHOWN,
+        PITCH,
+    ) = range(20)
 
     @staticmethod
     def port(q):
         """Address of the ring of port ``q``; the next word is its depth in steps."""
-        return 16 + 2 * q
+        return 20 + 2 * q
 
     @staticmethod
     def source(n_ports, j):
         """Three words of source ``j``: noise: key; Poisson: key, thresholds; time course: table, steps per row,
         rows."""
-        return 16 + 2 * n_ports + 3 * j
+        return 20 + 2 * n_ports + 3 * j
+
+    @classmethod
+    def shown(cls, n_ports, n_sources, j):
+        """Address of the rows of the ``j``-th value that is shown."""
+        return cls.source(n_ports, n_sources) + j
 
 
 @dataclass(frozen=True)
@@ -71,21 +82,24 @@ class Kernel:
     rows: tuple
 
 
-def update_kernel(traced, dtype, *, n_ports, skips=False, probes=None):
+def update_kernel(traced, dtype, *, n_ports, n_sources=0, skips=False, probes=None):
     """Emit the update kernel of a traced model.
 
-    Parameters: ``dtype`` "float32" | "float64"; ``n_ports`` inputs with a ring; ``skips``: pass over silent chunks;
-    ``probes`` {name: Node}: values stored in extra rows, for recording what arrives at a port.
+    Parameters: ``dtype`` "float32" | "float64"; ``n_ports`` inputs with a ring; ``n_sources`` other inputs; ``skips``:
+    pass over silent chunks; ``probes`` {name: Node}: values stored in extra rows, for recording what arrives at a port.
     """
-    return _Update(traced, dtype, n_ports, skips, probes or {}).build()
+    return _Update(traced, dtype, n_ports, n_sources, skips, probes or {}).build()
 
 
 class _Update:
-    def __init__(self, traced, dtype, n_ports, skips, probes):
-        self.traced, self.dtype, self.n_ports, self.skips, self.probes = traced, dtype, n_ports, skips, probes
+    def __init__(self, traced, dtype, n_ports, n_sources, skips, probes):
+        self.traced, self.dtype, self.n_ports, self.n_sources, self.skips = traced, dtype, n_ports, n_sources, skips
         self.fired = traced.fired
         self.stored = {**{name: traced.state[name] for name in traced.live}, **probes}
-        self.order = reachable([*self.stored.values(), *([] if self.fired is None else [self.fired])])
+        watched = traced.margin if traced.margin is not None else next(iter(self.stored.values()), None)
+        self.watched = watched if watched is not None and watched.kind == "varying" else None
+        roots = [*self.stored.values(), *traced.shown.values(), self.fired, self.watched]
+        self.order = reachable([node for node in roots if node is not None])
         self.uniforms = tuple(n for n in self.order if n.kind == "uniform" and n.op != "literal")
         self.lanes = tuple(n for n in self.order if n.kind == "lane")
         self.lane_slots = {n.index: slot for slot, n in enumerate(self.lanes)}
@@ -114,10 +128,17 @@ class _Update:
             k.offset(k.word(W.port(q)), b.mul(b.srem(k.step, k.word(W.port(q) + 1)), self.stride), self.v.size)
             for q in range(self.n_ports)
         ]
+        self.shown = []
+        for j in range(len(self.traced.shown)):
+            base = k.word(W.shown(self.n_ports, self.n_sources, j))
+            row = b.srem(k.step, k.word(W.SHOWN))
+            self.shown += [
+                [k.offset(base, b.mul(r, k.word(W.PITCH)), self.v.size) for r in (row, b.add(row, k.word(W.SHOWN)))]
+            ]
         self.keys, self.tables = {}, {}
         for node in self.order:
-            at = Words.source(self.n_ports, node.attr[0]) if node.op in ("noise", "poisson", "series") else None
-            if node.op in ("noise", "poisson"):
+            at = Words.source(self.n_ports, node.attr[0]) if node.op in ("noise", "tail", "poisson", "series") else None
+            if node.op in ("noise", "tail", "poisson"):
                 self.keys[node.index] = self.v.step_keys(k.word(at))
             if node.op == "poisson":
                 self.tables[node.index] = k.word(at + 1)
@@ -185,9 +206,26 @@ class _Update:
                 self.values[node.index] = self._value(node)
         for r, node in enumerate(self.stored.values()):
             self.v.store(self.values[node.index], self.state, self._row(r))
+        for rows, node in zip(self.shown, self.traced.shown.values(), strict=True):
+            for row in rows:
+                self.v.store(self.values[node.index], row, i)
         for base in self.inputs:
             self.v.store(self.v.number(0.0), base, i)
+        if self.watched is not None:
+            self._watch(self.values[self.watched.index])
         return count if self.fired is None else self._collect(self.values[self.fired.index], count)
+
+    def _watch(self, x):
+        """Note a neuron whose value is no number, and end the loop after this step."""
+        k, b, v = self.k, self.b, self.v
+        lanes = ir.IntType(v.lanes)
+        nan = b.bitcast(b.fcmp_unordered("uno", x, x), lanes)
+        with b.if_then(b.icmp_unsigned("!=", nan, ir.Constant(lanes, 0)), likely=False):
+            # Lanes behind the last neuron hold nothing that means anything.
+            neuron = b.add(self.i, b.zext(b.cttz(nan, ir.Constant(BOOL, 0)), I64))
+            with b.if_then(b.icmp_signed("<", neuron, self.n)):
+                b.store(neuron, k.at(k.word(Words.NAN), k.part, 8))
+                b.atomic_rmw("min", b.inttoptr(k.word(Words.STOP), POINTER), k.step, "monotonic")
 
     def _row(self, r):
         return self.b.add(self.b.mul(self.stride, self.k.i64(r)), self.i)
@@ -205,11 +243,20 @@ class _Update:
             return v.load(self.inputs[node.attr[0]], self.i)
         if op == "noise":
             return v.noise(v.bits(self.keys[node.index], self.i))
+        if op == "tail":
+            return self._tail(v.bits(self.keys[node.index], self.i))
         if op == "poisson":
             return v.poisson(v.bits(self.keys[node.index], self.i), self.tables[node.index], *node.attr[1:])
         if op == "series":
             return v.load(self.tables[node.index], self.i) if node.attr[1] else self.tables[node.index]
         return v.apply(self.traced.graph.owner, op, [self.values[a.index] for a in node.args])
+
+    def _tail(self, bits):
+        """+- (31 bits + 1/2) 2^-32 with the sign of the top bit."""
+        b, v = self.b, self.v
+        low = b.uitofp(b.and_(bits, v.number(0x7FFFFFFF, v.integers)), v.real)
+        x = b.fmul(b.fadd(low, v.number(0.5)), v.number(2.0**-32))
+        return b.select(b.icmp_signed("<", bits, v.number(0, v.integers)), b.fneg(x), x)
 
     def _collect(self, fired, count):
         """Append the neurons whose lane fired; lanes behind the last neuron do not count."""

@@ -9,16 +9,6 @@ SPIKE_BUFFER = 1 << 18
 TRACE_BUFFER_BYTES = 8 << 20
 
 
-def make_recorders(plan, channels, cells, parts, stop_cell, step):
-    """One recorder per channel of spikes or traces (weights are taken between blocks, by the run)."""
-    kinds = {"spikes": SpikeRecorder, "traces": StateRecorder}
-    return [
-        kinds[c.key[0]](c, cells[plan.index[c.population]], parts, stop_cell, step)
-        for c in channels
-        if c.key[0] in kinds
-    ]
-
-
 class SpikeRecorder:
     """Spikes of a population, or of chosen neurons of it; ends a block when its buffer might not hold another step."""
 

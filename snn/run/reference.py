@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from snn.contract import heaviside, step
+from snn.contract import heaviside, step, values_of
 from snn.exact import exact_math
 from snn.run import inputs
 from snn.run.learning import Learning
 from snn.run.native import is_x86
-from snn.run.session import Session
+from snn.run.session import Session, not_a_number
+from snn.run.shown import Shown, TorchCoupling, mean
 from snn.run.state import PopulationState, RunState, in_flight
 
 
@@ -48,11 +49,14 @@ class ReferenceSession(Session):
 
     def __init__(self, plan, channels, state):
         super().__init__(plan, channels, state)
-        self.cells = [_Cells(p, plan, None if state is None else state.populations[p.name]) for p in plan.populations]
+        saved = {} if state is None else state.populations
+        self.cells = [_Cells(p, plan, saved.get(p.name), self.step) for p in plan.populations]
         options = {"dtype": torch.float64, "device": "cpu"}
         self.groups = {
             q: Learning(q, plan.dt, 1, self.step, **options) for q in plan.deliveries if q.plastic is not None
         }
+        shown = [c.shown for c in self.cells]
+        self.couplings = [TorchCoupling(c, shown, torch.float64, exact=True) for c in plan.couplings]
         self._learn(self.groups.values(), state)
         self.rows_given = {c.key: 0 for c in channels}
         self._clear()
@@ -78,6 +82,9 @@ class ReferenceSession(Session):
     def _step(self, k):
         for q in self.plan.deliveries:
             self._deliver(q, k) if q.plastic is None else self._deliver_plastic(q, k)
+        for c in self.couplings:
+            for port, amount in c.sums(k):
+                self.cells[c.c.post].rings[port][0, c.c.post_offset : c.c.post_offset + c.c.n_post] += amount
         for cells in self.cells:
             cells.advance(k)
         for c in self.channels:
@@ -143,13 +150,20 @@ class ReferenceSession(Session):
         return RunState(self.step, self.plan.summary(), populations, self.projection_states())
 
 
+def check_numbers(name, state, k, dt):
+    """RunError where a state of a population is not a number after step ``k``."""
+    for value in state:
+        if torch.isnan(value).any():
+            raise not_a_number(name, int(torch.nonzero(torch.isnan(value))[0, -1]), k, dt)
+
+
 class _Cells:
     """One population: state tensors, rings of inputs (row 0 = this step), spikes of recent steps."""
 
-    def __init__(self, p, plan, saved):
+    def __init__(self, p, plan, saved, at):
         self.plan, self.dt, self.n = p, torch.tensor(plan.dt, dtype=torch.float64), p.n
         self.rings = [torch.zeros(depth, p.n, dtype=torch.float64) for depth in p.rings]
-        self.recent, self.arrived, self.fired = {}, {}, 0
+        self.recent, self.arrived, self.fired, self.shown = {}, {}, 0, None
         if p.replayed:
             self.schedule = p.model.schedule(plan.dt)
         else:
@@ -164,6 +178,13 @@ class _Cells:
             )
         if saved is not None:
             self._restore(saved)
+        if p.shows:
+            with exact_math(), torch.no_grad():
+                self.shown = Shown(self._values(), p.shown)
+            self.shown.restore({} if saved is None else saved.shown, 0 if saved is None else at)
+
+    def _values(self):
+        return {k: v.expand(self.n) for k, v in values_of(self.model, self.state, self.plan.shows).items()}
 
     def advance(self, k):
         if self.plan.replayed:
@@ -173,7 +194,10 @@ class _Cells:
             x = self._ports(k)
             self.state, z = step(self.model, self.state, x, self.dt, heaviside)
             fired = np.zeros(0, np.int64) if z is None else torch.nonzero(z.expand(self.n)).ravel().numpy()
-        self.recent[k] = fired
+            check_numbers(self.plan.name, self.state, k, self.dt.item())
+            if self.shown is not None:
+                self.shown.put(self._values(), k)
+        self.recent[k], self.latest = fired, k
         self.fired += len(fired)
         self.recent.pop(k - self.plan.depth, None)
         for ring in self.rings:
@@ -192,6 +216,8 @@ class _Cells:
         return self.recent.get(k, np.zeros(0, np.int64))
 
     def value(self, variable):
+        if variable.startswith("mean."):
+            return mean(self.shown.get(variable[5:], self.latest)).numpy()
         value = self.arrived[variable[2:]] if variable.startswith("x.") else getattr(self.state, variable)
         return value.expand(self.n).numpy().copy()
 
@@ -200,7 +226,8 @@ class _Cells:
             {} if self.plan.replayed else {k: v.expand(self.n).numpy().copy() for k, v in self.state._asdict().items()}
         )
         rings = {port: ring.numpy().copy() for port, ring in zip(self.plan.ports, self.rings, strict=True)}
-        return PopulationState(values, rings, *in_flight(self.recent, now, self.plan.depth))
+        shown = {} if self.shown is None else self.shown.snapshot(now)
+        return PopulationState(values, rings, *in_flight(self.recent, now, self.plan.depth), shown=shown)
 
     def _restore(self, saved):
         for port, ring in zip(self.plan.ports, self.rings, strict=True):

@@ -2,17 +2,23 @@
 import numpy as np
 
 from snn.contract import steps_of
+from snn.coupling import outputs_of
 from snn.errors import RunError
-from snn.record import RecordSpikes, RecordState, RecordWeights, SpikeChannel, TraceChannel, WeightChannel
+from snn.record import RecordMean, RecordSpikes, RecordState, RecordWeights, SpikeChannel, TraceChannel, WeightChannel
 
 
 def channel_of(r, plan, first):
     """The channel that an engine fills for a request; raises where it names something that is not there."""
     if isinstance(r, RecordWeights):
         return _weight_channel(r, plan, first)
-    if not isinstance(r, RecordSpikes | RecordState):
-        raise RunError(f"simulate.record: {r!r} is not a request. Use RecordSpikes, RecordState or RecordWeights.")
+    if not isinstance(r, RecordSpikes | RecordState | RecordMean):
+        raise RunError(
+            f"simulate.record: {r!r} is not a request. Use RecordSpikes, RecordState, RecordMean or RecordWeights."
+        )
     p = plan.population(r.population)
+    if isinstance(r, RecordMean):
+        one, kind = np.zeros(1, np.int64), np.dtype(plan.dtype).type
+        return TraceChannel(p.name, r.variable, _unit_of_value(p.model, r.value), one, plan.dt, r.every, kind, first)
     if r.ids is not None and len(r.ids) and max(r.ids) >= p.n:
         raise RunError(
             f"{type(r).__name__}.ids: {max(r.ids)} is not a neuron of {p.name!r}, which has {p.n}. Use 0 to {p.n - 1}."
@@ -39,6 +45,26 @@ def _unit(p, variable):
             f"It has: {', '.join(known)}."
         )
     return known[variable]
+
+
+def _unit_of_value(model, value):
+    units = {**model.units(model.State), **model.units(model.Outputs)}
+    return units[value]
+
+
+def means(asked, net):
+    """{population: names of what is shown for requests of a mean}; raises where there is nothing of that name."""
+    wanted = {}
+    for r in asked:
+        if isinstance(r, RecordMean) and r.population in net.populations:
+            model = net.populations[r.population].model
+            if r.value not in outputs_of(model):
+                raise RunError(
+                    f"RecordMean.value: {type(model).__name__} of population {r.population!r} shows no {r.value!r}. "
+                    f"It shows: {', '.join(outputs_of(model)) or 'nothing'}."
+                )
+            wanted.setdefault(r.population, []).append(r.value)
+    return wanted
 
 
 def _weight_channel(r, plan, first):

@@ -78,3 +78,11 @@ class Session:
     def close(self):
         """Give back threads, files and memory; the session is not used afterwards."""
         self.plastic = {}                        # its parts know the session: a circle would keep the memory
+
+
+def not_a_number(population, neuron, step, dt):
+    """The error of a run in which a state is NaN after ``step``."""
+    return RunError(
+        f"simulate: population {population!r}, neuron {neuron}: a state is not a number (NaN) from step {step} on, "
+        f"at {(step + 1) * dt:g} ms. Look at its inputs and weights just before, and try a smaller dt."
+    )

@@ -18,9 +18,9 @@ import numpy as np
 from snn.errors import RunError
 from snn.interrupt import Interrupt
 from snn.plan import make_plan
-from snn.record import MemorySink, RecordSpikes, RecordState, RecordWeights
+from snn.record import MemorySink, RecordMean, RecordSpikes, RecordState, RecordWeights
 from snn.run.event import EventDriven
-from snn.run.requests import channel_of, weight_steps
+from snn.run.requests import channel_of, means, weight_steps
 from snn.run.state import RunState
 
 BLOCK_SECONDS = 0.2
@@ -37,7 +37,7 @@ def simulate(
         dt        ms
         engine    ``EventDriven()`` (default), ``Reference()`` or ``Clocked()``
         seed      of connections, initial values and noise
-        record    list of RecordSpikes, RecordState, RecordWeights; default: the spikes of all populations
+        record    list of RecordSpikes, RecordState, RecordMean, RecordWeights; default: the spikes of all populations
         to        file that the recording is streamed to (native HDF5 archive); default: memory
         state     a RunState to go on from (``result.state`` or ``snn.load``); the run goes on with the parameters,
                   weights and drives that the network has now
@@ -84,7 +84,7 @@ def _prepare(net, dt, engine, seed, record, state, sinks):
     started = time.perf_counter()
     asked = [RecordSpikes(name) for name in net.populations] if record is None else _requests(record)
     stepped = {r.population for r in asked if isinstance(r, RecordState)}
-    plan = make_plan(net, dt, seed=seed, dtype=engine.dtype, stepped=stepped)
+    plan = make_plan(net, dt, seed=seed, dtype=engine.dtype, stepped=stepped, shown=means(asked, net))
     if state is not None:
         state.check(plan)
     channels = [channel_of(r, plan, state.step if state is not None else 0) for r in asked]
@@ -222,7 +222,7 @@ def _check_seed_and_state(seed, state):
 
 
 def _requests(record):
-    if isinstance(record, RecordSpikes | RecordState | RecordWeights | str):
+    if isinstance(record, RecordSpikes | RecordState | RecordMean | RecordWeights | str):
         raise RunError(f"simulate.record: is {record!r}. Give a list of requests, for instance [RecordSpikes('exc')].")
     return list(record)
 

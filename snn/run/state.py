@@ -6,7 +6,7 @@ What it holds
     run(a) then run(b) from the state equals run(a + b) bit for bit, also from a file and in another process.
 
 File layout (HDF5): attributes ``format``, ``version``, ``summary`` (JSON); ``/populations/<name>/state/<variable>``,
-``.../inputs/<port>``, ``.../spike_steps``, ``.../spike_ids``, ``.../elapsed``, ``.../busy``;
+``.../inputs/<port>``, ``.../shown/<name>``, ``.../spike_steps``, ``.../spike_ids``, ``.../elapsed``, ``.../busy``;
 ``/projections/<name>/<array>``. Behind the HDF5 data
 stands a checksum of it, which HDF5 readers do not see.
 """
@@ -29,7 +29,7 @@ class PopulationState:
     """``values`` {state: (n,)}; ``inputs`` {port: (depth, n)}, row r arrives r steps from now; ``spike_steps``,
     ``spike_ids``:
     recent spikes, in order; ``elapsed``, ``busy``: per chunk of neurons, steps passed over and step until which it is
-    held."""
+    held; ``shown`` {name: (depth, n)}: graded values, row r was shown r + 1 steps ago."""
 
     values: dict
     inputs: dict
@@ -37,6 +37,7 @@ class PopulationState:
     spike_ids: np.ndarray
     elapsed: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     busy: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    shown: dict = field(default_factory=dict)
 
     def awake(self, model, n, dt):
         """This state with the silence that was passed over made up for, for an engine that steps the population."""
@@ -176,7 +177,7 @@ def _image(state):
         f.attrs.update(format=FORMAT, version=VERSION, step=state.step, summary=json.dumps(state.summary))
         for name, p in state.populations.items():
             g = f.create_group(f"populations/{name}")
-            for group, arrays in (("state", p.values), ("inputs", p.inputs)):
+            for group, arrays in (("state", p.values), ("inputs", p.inputs), ("shown", p.shown)):
                 g.create_group(group)
                 for key, x in arrays.items():
                     g[group][key] = x
@@ -225,4 +226,5 @@ def _population(g):
         {k: x[()] for k, x in g["state"].items()},
         {k: x[()] for k, x in g["inputs"].items()},
         *(g[key][()] for key in ("spike_steps", "spike_ids", "elapsed", "busy")),
+        {k: x[()] for k, x in g.get("shown", {}).items()},
     )

@@ -193,7 +193,7 @@ def _check_rest(stage, dt, late):
     start = [torch.as_tensor(v, dtype=torch.float64).expand(stage.n) for v in model.rest()]
     s = type(model.rest())(*start)
     for _ in range(late):
-        s = model.receive(model.flow(s, step), nothing)
+        s = model.receive(model.flow(model.couple(s, nothing), step), nothing)
     moved = [name for name, a, b in zip(s._fields, start, s, strict=True) if not torch.allclose(a, b, 1e-9, 1e-12)]
     margin = model.margin(s)
     if moved or margin is not None and bool((margin >= 0).any()):
