@@ -47,7 +47,7 @@ def assert_split_is_whole(network, engine, at, between=lambda state: state):
 
 
 @pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
-@pytest.mark.parametrize("name", ["delta", "coba", "silent"])
+@pytest.mark.parametrize("name", ["delta", "coba", "silent", "graded"])
 def test_a_split_run_is_the_whole_run(name, engine):
     assert_split_is_whole(case(name), engine, 83)
 

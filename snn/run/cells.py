@@ -33,7 +33,8 @@ class PopulationCells:
         self.touched, self.elapsed = np.zeros(chunks, np.uint8), np.zeros(chunks, np.int64)
         self.busy = np.full(chunks, plan.quiet_steps or 0, np.int64)
         self.rows, self.pitch = aligned((0, self.stride), self.dtype), self.stride + SHOWN_MARGIN
-        self.shown = {name: aligned((2 * plan.shown, self.pitch), self.dtype) for name in plan.shows}
+        tuples = 1 << max(0, len(plan.shows) - 1).bit_length()
+        self.shown = aligned((2 * plan.shown * bool(plan.shows), self.pitch, tuples), self.dtype)
         self.code, self.skips, self.controls = None, plan.quiet_steps is not None, []
         if not plan.replayed:
             self._compile(whole, saved)
@@ -55,7 +56,7 @@ class PopulationCells:
             self.traced = self._trace(whole, arriving, {**p.initial, **revived})
         probes = {k: self._arriving(k[2:], arriving) for k in self.kept if k.startswith("x.")}
         self.code = ir.update_kernel(
-            self.traced, whole.dtype, n_ports=len(p.ports), n_sources=len(self.sources), skips=self.skips, probes=probes
+            self.traced, whole.dtype, n_ports=len(p.ports), skips=self.skips, probes=probes
         )
         self.rows = aligned((max(1, len(self.code.rows)), self.stride), self.dtype)
         self._fill(p.model.bind(p.n, torch.float64).rest(), p.initial)
@@ -105,7 +106,7 @@ class PopulationCells:
 
     def _update_kernel(self):
         W, n_ports = ir.Words, len(self.plan.ports)
-        words = Words(W.shown(n_ports, len(self.sources), len(self.shown)))
+        words = Words(W.source(n_ports, len(self.sources)))
         for k, value in {
             W.BOUNDS: self.bounds,
             W.STATE: self.rows,
@@ -125,7 +126,8 @@ class PopulationCells:
             W.SKIPS: MAX_SKIP,
             W.STOP: self.stop_cell,
             W.NAN: self.nan,
-            W.SHOWN: self.plan.shown,
+            W.SHOWN: self.shown,
+            W.DEPTH_SHOWN: self.plan.shown,
             W.PITCH: self.pitch,
         }.items():
             words[k] = value
@@ -133,13 +135,11 @@ class PopulationCells:
             words[W.port(q)], words[W.port(q) + 1] = ring, len(ring)
         for j, s in enumerate(self.sources):
             self._source_words(words, W.source(n_ports, j), s)
-        for j, name in enumerate(self.traced.shown):
-            words[W.shown(n_ports, len(self.sources), j)] = self.shown[name]
         return native.address(self.code.text, self.code.name), words
 
     def show(self, saved, step):
         """Fill what was shown before ``step``: from a checkpoint, else as if the present had always been."""
-        if not self.shown:
+        if not self.plan.shows:
             return
         model, depth = self.plan.model.bind(self.n, torch.float64), self.plan.shown
         known = {name: torch.from_numpy(self.rows[r, : self.n].astype(np.float64))
@@ -147,11 +147,15 @@ class PopulationCells:
         state = self.plan.model.State(*(known.get(k, torch.as_tensor(v)) for k, v in model.rest()._asdict().items()))
         with exact_math(), torch.no_grad():
             now = values_of(model, state, self.plan.shows)
-        for name, rows in self.shown.items():
+        for name, rows in self._shown_rows():
             rows[:, : self.n] = now[name].expand(self.n).numpy()
             for r, value in enumerate(saved.get(name, ())[:depth]):
                 slot = (step - 1 - r) % depth
                 rows[slot, : self.n] = rows[slot + depth, : self.n] = value
+
+    def _shown_rows(self):
+        """(name, rows (2 depth, units)) of what is shown."""
+        return [(name, self.shown[:, :, j]) for j, name in enumerate(self.plan.shows)]
 
     def first_nan(self):
         """The first neuron found with a value that is no number, or None."""
@@ -227,7 +231,7 @@ class PopulationCells:
             self.elapsed.copy() if self.skips else np.zeros(0, np.int64),
             np.maximum(self.busy - step, -1) if self.skips else np.zeros(0, np.int64),
             {name: rows[[(step - 1 - r) % self.plan.shown for r in range(self.plan.shown)], : self.n]
-             for name, rows in self.shown.items()},
+             for name, rows in self._shown_rows()},
         )
 
     def _spikes_of(self, step):

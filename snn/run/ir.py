@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 from snn.graph import reachable
-from snn.run.block import BOOL, I8, I64, POINTER, Block
+from snn.run.block import BOOL, I8, I32, I64, POINTER, Block
 from snn.run.vectors import Vectors
 
 CHUNK = 256
@@ -25,8 +25,8 @@ class Words:
 
     ELAPSED, BUSY (int64) and TOUCHED (uint8) hold one entry per chunk; HOLD: steps after a spike that must be stepped;
     UNIFORM: rows of UNIFORMS constants, one row per number of steps taken at once, at most SKIPS. STOP: the step after
-    which the loop ends; NAN: per part, the neuron whose state is no number. SHOWN: steps for which values are kept that
-    are shown, PITCH: length of their rows.
+    which the loop ends; NAN: per part, the neuron whose state is no number. SHOWN: rows of what is shown,
+    DEPTH_SHOWN of them (twice), PITCH units each.
     """
 
     (
@@ -49,24 +49,20 @@ class Words:
         STOP,
         NAN,
         SHOWN,
+        DEPTH_SHOWN,
         PITCH,
-    ) = range(20)
+    ) = range(21)
 
     @staticmethod
     def port(q):
         """Address of the ring of port ``q``; the next word is its depth in steps."""
-        return 20 + 2 * q
+        return 21 + 2 * q
 
     @staticmethod
     def source(n_ports, j):
         """Three words of source ``j``: noise: key; Poisson: key, thresholds; time course: table, steps per row,
         rows."""
-        return 20 + 2 * n_ports + 3 * j
-
-    @classmethod
-    def shown(cls, n_ports, n_sources, j):
-        """Address of the rows of the ``j``-th value that is shown."""
-        return cls.source(n_ports, n_sources) + j
+        return 21 + 2 * n_ports + 3 * j
 
 
 @dataclass(frozen=True)
@@ -82,18 +78,18 @@ class Kernel:
     rows: tuple
 
 
-def update_kernel(traced, dtype, *, n_ports, n_sources=0, skips=False, probes=None):
+def update_kernel(traced, dtype, *, n_ports, skips=False, probes=None):
     """Emit the update kernel of a traced model.
 
-    Parameters: ``dtype`` "float32" | "float64"; ``n_ports`` inputs with a ring; ``n_sources`` other inputs; ``skips``:
+    Parameters: ``dtype`` "float32" | "float64"; ``n_ports`` inputs with a ring; ``skips``:
     pass over silent chunks; ``probes`` {name: Node}: values stored in extra rows, for recording what arrives at a port.
     """
-    return _Update(traced, dtype, n_ports, n_sources, skips, probes or {}).build()
+    return _Update(traced, dtype, n_ports, skips, probes or {}).build()
 
 
 class _Update:
-    def __init__(self, traced, dtype, n_ports, n_sources, skips, probes):
-        self.traced, self.dtype, self.n_ports, self.n_sources, self.skips = traced, dtype, n_ports, n_sources, skips
+    def __init__(self, traced, dtype, n_ports, skips, probes):
+        self.traced, self.dtype, self.n_ports, self.skips = traced, dtype, n_ports, skips
         self.fired = traced.fired
         self.stored = {**{name: traced.state[name] for name in traced.live}, **probes}
         watched = traced.margin if traced.margin is not None else next(iter(self.stored.values()), None)
@@ -129,12 +125,10 @@ class _Update:
             for q in range(self.n_ports)
         ]
         self.shown = []
-        for j in range(len(self.traced.shown)):
-            base = k.word(W.shown(self.n_ports, self.n_sources, j))
-            row = b.srem(k.step, k.word(W.SHOWN))
-            self.shown += [
-                [k.offset(base, b.mul(r, k.word(W.PITCH)), self.v.size) for r in (row, b.add(row, k.word(W.SHOWN)))]
-            ]
+        if self.traced.shown:
+            row, base = b.srem(k.step, k.word(W.DEPTH_SHOWN)), k.word(W.SHOWN)
+            for r in (row, b.add(row, k.word(W.DEPTH_SHOWN))):
+                self.shown.append(k.offset(base, b.mul(r, k.word(W.PITCH)), self._tuple() * self.v.size))
         self.keys, self.tables = {}, {}
         for node in self.order:
             at = Words.source(self.n_ports, node.attr[0]) if node.op in ("noise", "tail", "poisson", "series") else None
@@ -206,14 +200,25 @@ class _Update:
                 self.values[node.index] = self._value(node)
         for r, node in enumerate(self.stored.values()):
             self.v.store(self.values[node.index], self.state, self._row(r))
-        for rows, node in zip(self.shown, self.traced.shown.values(), strict=True):
-            for row in rows:
-                self.v.store(self.values[node.index], row, i)
+        if self.shown:
+            self._show()
         for base in self.inputs:
             self.v.store(self.v.number(0.0), base, i)
         if self.watched is not None:
             self._watch(self.values[self.watched.index])
         return count if self.fired is None else self._collect(self.values[self.fired.index], count)
+
+    def _tuple(self):
+        """Places of a unit's tuple of shown values: the next power of two."""
+        return 1 << (len(self.traced.shown) - 1).bit_length()
+
+    def _show(self):
+        """Store what is shown, the values of a unit side by side, in both copies of the row."""
+        values = [self.values[node.index] for node in self.traced.shown.values()]
+        values += [self.v.number(0.0)] * (self._tuple() - len(values))
+        x = interleaved(self.b, values)
+        for row in self.shown:
+            self.b.store(x, self.k.at(row, self.i, len(values) * self.v.size), align=self.v.size)
 
     def _watch(self, x):
         """Note a neuron whose value is no number, and end the loop after this step."""
@@ -261,3 +266,13 @@ class _Update:
     def _collect(self, fired, count):
         """Append the neurons whose lane fired; lanes behind the last neuron do not count."""
         return self.v.append_lanes(fired, self.i, self.ids, count, below=self.n)
+
+
+def interleaved(b, vectors):
+    """The vectors a, b, ... (a power of two of them) as a0 b0 ... a1 b1 ..."""
+    if len(vectors) == 1:
+        return vectors[0]
+    even, odd = interleaved(b, vectors[::2]), interleaved(b, vectors[1::2])
+    n = even.type.count
+    order = [place for lane in range(n) for place in (lane, n + lane)]
+    return b.shuffle_vector(even, odd, ir.Constant(ir.VectorType(I32, 2 * n), order))

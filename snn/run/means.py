@@ -5,7 +5,7 @@ import numpy as np
 
 from snn.run import native
 from snn.run.block import Block
-from snn.run.couplings import lane_sum
+from snn.run.couplings import Row, lane_sum
 from snn.run.memory import Words
 from snn.run.recorders import TRACE_BUFFER_BYTES, SpikeRecorder, StateRecorder
 from snn.run.shown import MEAN_CHUNK, mean_of_chunks
@@ -20,21 +20,22 @@ class MeanWords:
 
 
 @functools.cache
-def record_mean(dtype):
-    """Write the sums of this part's chunks into row ``(step + 1) / every - FIRST_ROW`` of the buffer."""
+def record_mean(dtype, place, size):
+    """Write the sums of this part's chunks, of the value at ``place`` of tuples of ``size``, into row
+    ``(step + 1) / every - FIRST_ROW`` of the buffer."""
     k, W = Block("record_mean"), MeanWords
     b, v = k.b, Vectors(k, dtype)
     time, every = b.add(k.step, k.i64(1)), k.word(W.EVERY)
     with b.if_then(b.icmp_signed("==", b.srem(time, every), k.i64(0))):
         row = b.sub(b.sdiv(time, every), k.word(W.FIRST_ROW))
         out = k.offset(k.word(W.OUT), b.mul(row, k.word(W.CHUNKS)), v.size)
-        base = k.offset(k.word(W.SHOWN), b.mul(b.srem(k.step, k.word(W.DEPTH)), k.word(W.PITCH)), v.size)
+        shown = Row.of_step(k, v, [k.word(w) for w in (W.SHOWN, W.DEPTH, W.PITCH)], size, k.i64(0))
         lo, hi = k.bounds(k.word(W.BOUNDS))
 
         def one(i, _):
             left = b.sub(hi, i)
             n = b.select(b.icmp_signed("<", left, k.i64(MEAN_CHUNK)), left, k.i64(MEAN_CHUNK))
-            total = lane_sum(k, v, k.offset(base, i, v.size), n)
+            total = lane_sum(k, v, shown.moved(k, v, i), place, n)
             b.store(total, k.at(out, b.sdiv(i, k.i64(MEAN_CHUNK)), v.size))
 
         k.loop(lo, hi, MEAN_CHUNK, one)
@@ -52,11 +53,12 @@ class MeanRecorder:
         self.max_steps = (rows - 1) * channel.every_steps
         self.out = np.empty((rows, chunks), cells.dtype)
         self.words = Words(W.SIZE)
-        given = {W.BOUNDS: cells.bounds, W.SHOWN: cells.shown[channel.variable[5:]], W.DEPTH: cells.plan.shown,
+        given = {W.BOUNDS: cells.bounds, W.SHOWN: cells.shown, W.DEPTH: cells.plan.shown,
                  W.PITCH: cells.pitch, W.EVERY: channel.every_steps, W.OUT: self.out, W.CHUNKS: chunks}
         for at, value in given.items():
             self.words[at] = value
-        self.code = record_mean(str(cells.dtype))
+        place = cells.plan.shows.index(channel.variable[5:])
+        self.code = record_mean(str(cells.dtype), place, cells.shown.shape[2])
 
     def kernel(self):
         return native.address(*self.code), self.words
