@@ -22,4 +22,4 @@ html_title = f"snn {release}"
 def setup(app):
     from make_catalogue import write
 
-    app.connect("builder-inited", lambda app: write(HERE / "generated"))
+    app.connect("builder-inited", lambda app: write(HERE / "generated", pictures=True))

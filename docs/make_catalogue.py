@@ -1,4 +1,4 @@
-"""Write the catalogue pages from fields and docstrings: ``python docs/make_catalogue.py FOLDER``."""
+"""Write the catalogue pages from fields and docstrings: ``python docs/make_catalogue.py FOLDER [--pictures]``."""
 import dataclasses
 import importlib
 import inspect
@@ -9,6 +9,7 @@ from textwrap import dedent
 
 PAGES = {
     "neurons": ("Neurons", "snn.neurons", None),
+    "kinetics": ("Synaptic kinetics", "snn.neurons.kinetics", None),
     "plasticity": ("Synaptic rules", "snn.plasticity", None),
     "connect": ("Connection rules", "snn.connect",
                 "AllToAll OneToOne Probability FixedInDegree FixedOutDegree FixedTotal DistanceDependent Gaussian "
@@ -68,37 +69,53 @@ def fields_table(cls):
 
 
 def claims(cls):
-    """What a neuron model promises, read from the class."""
+    """What a neuron model claims, read from the class."""
+    from snn import models
     from snn.contract import Neuron
-    return f"Exact flow: {'yes' if cls.exact else 'no'}." if issubclass(cls, Neuron) else ""
+    return f"Claims: {', '.join(models.claims(cls)) or 'none'}." if issubclass(cls, Neuron) else ""
 
 
-def entry(cls):
-    parts = [f"## {cls.__name__}", f"`{cls.__module__}.{cls.__name__}`", markdown(cls.__doc__ or "")]
+def picture(cls, folder):
+    """The response of a neuron model to a step, drawn into ``folder``; the line that shows it."""
+    from responses import draw
+
+    from snn.contract import Neuron
+    if folder is None or not (inspect.isclass(cls) and issubclass(cls, Neuron)) or not cls.State._fields:
+        return ""
+    draw(cls, folder / f"{cls.__name__}.png")
+    return f"![Response of {cls.__name__} to a step of input]({folder.name}/{cls.__name__}.png)"
+
+
+def entry(cls, pictures):
+    parts = [f"## {cls.__name__}", f"`{cls.__module__}.{cls.__name__}`", picture(cls, pictures),
+             markdown(cls.__doc__ or "")]
     if inspect.isclass(cls):
         parts += [claims(cls), fields_table(cls)]
     return "\n\n".join(part for part in parts if part)
 
 
-def page(title, module, names):
+def page(title, module, names, pictures=None):
     home = importlib.import_module(module)
     names = names.split() if names else home.__all__
     things = [getattr(home, name) for name in names]
     intro = markdown(home.__doc__ or "")
-    entries = [entry(thing) for thing in things if inspect.isclass(thing) or inspect.isfunction(thing)]
+    entries = [entry(thing, pictures) for thing in things if inspect.isclass(thing) or inspect.isfunction(thing)]
     return "\n\n".join([f"# {title}", intro, *(entries or ["Nothing here yet."])]) + "\n"
 
 
-def write(folder):
-    """Write one page per kind into ``folder``; returns their paths."""
+def write(folder, pictures=False):
+    """Write one page per kind into ``folder``; returns their paths. ``pictures``: of every neuron model too."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    place = folder / "responses" if pictures else None
+    if pictures:
+        place.mkdir(exist_ok=True)
     written = []
     for name, (title, module, names) in PAGES.items():
         written.append(folder / f"{name}.md")
-        written[-1].write_text(page(title, module, names))
+        written[-1].write_text(page(title, module, names, place))
     return written
 
 
 if __name__ == "__main__":
-    print("\n".join(map(str, write(sys.argv[1]))))
+    print("\n".join(map(str, write(sys.argv[1], pictures="--pictures" in sys.argv))))

@@ -26,6 +26,8 @@ _HOME = {
     name: module
     for module, names in {
         "snn.contract": "Neuron param",
+        "snn.composition": "compose",
+        "snn.kinetics": "Kinetics Conductance",
         "snn.network": "Network Population View Projection PoissonInput CurrentInput GaussianInput ControlledInput",
         "snn.plastic": "Plastic Modulator PopulationModulator",
         "snn.rule": "SynapticRule",

@@ -84,6 +84,11 @@ def info(args):
     print("\n".join(describe(path)))
 
 
+def models(args):
+    from snn.models import description, table
+    print("\n".join(description(args.name) if args.name else table(args.kind)))
+
+
 def doctor(args):
     from snn.doctor import report
     lines, problems = report()
@@ -119,6 +124,11 @@ def parser():
     p = commands.add_parser("info", help="what a file holds: archive, checkpoint, SONATA")
     p.add_argument("file", metavar="FILE")
     p.set_defaults(run=info)
+
+    p = commands.add_parser("models", help="the catalogue: neurons, oscillators, kinetics, layers, with their claims")
+    p.add_argument("name", nargs="?", metavar="NAME", help="all that is said about one model")
+    p.add_argument("--kind", choices=("neuron", "kinetics", "layer"), help="only those of one kind")
+    p.set_defaults(run=models)
 
     p = commands.add_parser("doctor", help="versions, threads, GPU, compiled code, known problems")
     p.set_defaults(run=doctor)

@@ -39,8 +39,8 @@ Item = str | dict[str, Any]
 """A class of the library: its name, or a table with ``name`` and arguments."""
 
 RULES = "AllToAll OneToOne Probability FixedInDegree FixedOutDegree FixedTotal DistanceDependent Edges".split()
-INPUTS = "PoissonInput CurrentInput".split()
-RECORDERS = "RecordSpikes RecordState RecordWeights".split()
+INPUTS = "PoissonInput CurrentInput GaussianInput".split()
+RECORDERS = "RecordSpikes RecordState RecordMean RecordWeights".split()
 ENGINES = "EventDriven Clocked Reference".split()
 
 
@@ -53,6 +53,18 @@ class PopulationTable(Table):
     n: int
     init: dict[str, Any] = {}
     positions: list[list[float]] | None = None
+    synapses: dict[str, Item] = {}
+
+
+class CouplingTable(Table):
+    pre: str
+    post: str
+    rule: Item
+    weight: Any = None
+    delay: Any = 0.0
+    values: dict[str, str] | None = None
+    difference: bool = False
+    round_delays: bool = False
 
 
 class ProjectionTable(Table):
@@ -85,6 +97,7 @@ class File(Table):
     name: str = "network"
     populations: dict[str, dict[str, Any]]
     projections: dict[str, dict[str, Any]] = {}
+    couplings: dict[str, dict[str, Any]] = {}
     drives: list[dict[str, Any]] = []
     record: list[dict[str, Any]] | None = None
     run: dict[str, Any]
@@ -127,7 +140,7 @@ def network(file, builder):
     for name, raw in file.populations.items():
         place = f"populations.{name}"
         table = parse(PopulationTable, raw, place)
-        model = builder.item(table.model, models, f"{place}.model")
+        model = composed(builder.item(table.model, models, f"{place}.model"), table.synapses, builder, place)
         init = {state: builder.value(value, f"{place}.init.{state}") for state, value in table.init.items()}
         with at(place):
             net.add(name, model, table.n, init=init, positions=table.positions)
@@ -142,6 +155,7 @@ def network(file, builder):
         with at(place):
             net.connect(pre, post, rule, port=table.port, weight=weight, delay=delay, name=name,
                         round_delays=table.round_delays, plasticity=plastic)
+    couplings(net, file, builder, rules)
     inputs = named("snn.network", INPUTS)
     for k, raw in enumerate(file.drives):
         place = f"drives[{k}]"
@@ -151,6 +165,31 @@ def network(file, builder):
         with at(place):
             net.drive(population, source, port=table.port)
     return net
+
+
+def composed(model, synapses, builder, place):
+    """``model`` with the synaptic kinetics of its table; ``port`` names the port of the model on which one acts."""
+    attached = {}
+    for name, raw in synapses.items():
+        raw = {"name": raw} if isinstance(raw, str) else dict(raw)
+        port = raw.pop("port", None)
+        kinetics = builder.item(raw, named("snn.neurons.kinetics"), f"{place}.synapses.{name}")
+        attached[name] = kinetics if port is None else kinetics.on(port)
+    with at(place):
+        return snn.compose(model, **attached) if attached else model
+
+
+def couplings(net, file, builder, rules):
+    """Add the couplings of a parsed ``file`` to ``net``."""
+    for name, raw in file.couplings.items():
+        place = f"couplings.{name}"
+        table = parse(CouplingTable, raw, place)
+        pre, post = view(net, table.pre, f"{place}.pre"), view(net, table.post, f"{place}.post")
+        rule = builder.item(table.rule, rules, f"{place}.rule")
+        weight, delay = (builder.value(getattr(table, key), f"{place}.{key}") for key in ("weight", "delay"))
+        with at(place):
+            net.couple(pre, post, rule, weight=weight, delay=delay, values=table.values, name=name,
+                       difference=table.difference, round_delays=table.round_delays)
 
 
 def plasticity(table, builder, place):

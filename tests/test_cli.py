@@ -221,3 +221,19 @@ def test_doctor_imports_neither_of_them(python):
     code = ("import sys; from snn import cli; cli.main(['doctor']); "
             "print('LOADED', [m for m in sys.modules if m.startswith(('torchvision', 'torchaudio'))])")
     assert "LOADED []" in python("-c", code).stdout
+
+
+def test_models_lists_the_catalogue_with_its_claims(capsys):
+    assert cli.main(["models"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert set(snn.neurons.__all__) <= set(lines)
+    assert "exact, quiet" in lines["LIF"] and "graded, noisy" in lines["Kuramoto"] and "exact" not in lines["AdEx"]
+    assert cli.main(["models", "--kind", "kinetics"]) == 0
+    assert {line.split()[1] for line in capsys.readouterr().out.splitlines()} == {"kinetics"}
+
+
+def test_models_says_all_about_one(capsys):
+    assert cli.main(["models", "AdEx"]) == 0
+    out = capsys.readouterr().out
+    assert "Brette" in out and re.search(r"^    Delta_T = 2 mV: ", out, re.MULTILINE)
+    assert "Did you mean 'Kuramoto'" in fails(capsys, "models", "Kuramotto")

@@ -211,3 +211,76 @@ def test_an_unknown_rule_of_a_file_is_named_with_its_place(tmp_path):
     file.write_text(PLASTIC.replace("PairSTDP", "PairSTD"))
     with pytest.raises(snn.DataError, match=r"projections.ab.plasticity: is unknown \('PairSTD'\). Did you mean"):
         experiment.run_file(file)
+
+
+GRADED = """
+[populations.a]
+model = { name = "Kuramoto", sigma = 0.01 }
+n = 6
+init = { theta = { name = "Uniform", low = 0.0, high = 6.0 } }
+[populations.b]
+model = "LIF"
+n = 4
+synapses = { ampa = { name = "Exponential", tau = 3.0 }, gap = "Gap" }
+[projections.b_a]
+pre = "a"
+post = "b"
+rule = "AllToAll"
+port = "ampa"
+weight = 50.0
+delay = 1.0
+[couplings.a_a]
+pre = "a"
+post = "a"
+rule = "AllToAll"
+weight = 0.02
+[couplings.gap]
+pre = "b"
+post = "b[1:]"
+rule = { name = "FixedInDegree", k = 2 }
+weight = 1.5
+values = { gap = "v" }
+difference = true
+[[drives]]
+population = "b"
+input = { name = "GaussianInput", mean = 300.0, sd = 20.0 }
+port = "current"
+[[record]]
+name = "RecordMean"
+population = "a"
+value = "cos"
+[run]
+duration = 20.0
+"""
+
+
+def test_couplings_kinetics_noise_and_means(tmp_path):
+    path = tmp_path / "graded.toml"
+    path.write_text(GRADED)
+    mine = experiment.run_file(path)
+
+    net = snn.Network()
+    a = net.add("a", snn.neurons.Kuramoto(sigma=0.01), 6, init={"theta": snn.Uniform(0.0, 6.0)})
+    kinetics = snn.neurons.kinetics
+    b = net.add("b", snn.compose(snn.neurons.LIF(), ampa=kinetics.Exponential(tau=3.0), gap=kinetics.Gap()), 4)
+    net.connect(a, b, snn.AllToAll(), port="ampa", weight=50.0, delay=1.0, name="b_a")
+    net.couple(a, a, snn.AllToAll(), weight=0.02, name="a_a")
+    net.couple(b, b[1:], snn.FixedInDegree(2), weight=1.5, values={"gap": "v"}, difference=True, name="gap")
+    net.drive(b, snn.GaussianInput(300.0, 20.0), port="current")
+    same = snn.simulate(net, 20.0, record=[snn.RecordMean("a", "cos")])
+    assert np.array_equal(mine.traces["a", "mean.cos"].data, same.traces["a", "mean.cos"].data)
+    assert mine.plan.summary()["projections"] == same.plan.summary()["projections"]
+
+
+@pytest.mark.parametrize("change, message", [
+    (("[couplings.a_a]\npre = \"a\"", "[couplings.a_a]\npre = \"c\""), r"couplings\.a_a\.pre: is no population"),
+    (("difference = true", "different = true"), r"couplings\.gap\.different: is unknown"),
+    (("\"Gap\"", "\"Gop\""), r"populations\.b\.synapses\.gap: is unknown \('Gop'\)"),
+    (("values = { gap = \"v\" }", "values = { gap = \"w\" }"), r"couplings\.gap: Network\.couple: .* shows no 'w'"),
+])
+def test_bad_couplings_name_their_place(tmp_path, change, message):
+    path = tmp_path / "graded.toml"
+    assert change[0] in GRADED
+    path.write_text(GRADED.replace(*change))
+    with pytest.raises(snn.SnnError, match=message):
+        experiment.load(path)

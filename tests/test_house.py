@@ -21,7 +21,7 @@ FLOORS = [
     "snn.contract snn.spikes",
     "snn.network snn.connect snn.csr snn.distance snn.build snn.build_distance snn.distributions snn.exact snn.graph "
     "snn.operations snn.silence snn.delays snn.drives snn.rule snn.rule_graph snn.plastic snn.wiring snn.gaussian "
-    "snn.network_checks snn.coupling snn.compose snn.composition snn.kinetics "
+    "snn.network_checks snn.coupling snn.composed snn.composition snn.kinetics "
     "snn.operations snn.silence snn.encoding snn.neurons snn.plasticity snn.datasets",
     "snn.plan snn.plan_coupling snn.plan_plastic snn.plan_population",
     "snn.run snn.train snn.record snn.result snn.traces snn.sink snn.export snn.plot snn.readout",
