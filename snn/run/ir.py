@@ -92,9 +92,10 @@ class _Update:
         self.traced, self.dtype, self.n_ports, self.skips = traced, dtype, n_ports, skips
         self.fired = traced.fired
         self.stored = {**{name: traced.state[name] for name in traced.live}, **probes}
-        watched = traced.margin if traced.margin is not None else next(iter(self.stored.values()), None)
-        self.watched = watched if watched is not None and watched.kind == "varying" else None
-        roots = [*self.stored.values(), *traced.shown.values(), self.fired, self.watched]
+        # A model that never fires is looked at in its first state, others in what decides whether they fire.
+        first = next(iter(self.stored.values()), None) if self.fired is None else None
+        self.watched = first if first is not None and first.kind == "varying" else None
+        roots = [*self.stored.values(), *traced.shown.values(), self.fired]
         self.order = reachable([node for node in roots if node is not None])
         self.uniforms = tuple(n for n in self.order if n.kind == "uniform" and n.op != "literal")
         self.lanes = tuple(n for n in self.order if n.kind == "lane")
@@ -248,6 +249,9 @@ class _Update:
             return v.load(self.inputs[node.attr[0]], self.i)
         if op == "noise":
             return v.noise(v.bits(self.keys[node.index], self.i))
+        if node is self.fired and self._decides():
+            # NaN passes as a spike, which costs nothing; the run ends there.
+            return self.b.fcmp_unordered(">=", *(self.values[a.index] for a in node.args))
         if op == "tail":
             return self._tail(v.bits(self.keys[node.index], self.i))
         if op == "poisson":
@@ -263,8 +267,17 @@ class _Update:
         x = b.fmul(b.fadd(low, v.number(0.5)), v.number(2.0**-32))
         return b.select(b.icmp_signed("<", bits, v.number(0, v.integers)), b.fneg(x), x)
 
+    def _decides(self):
+        """Whether neurons fire by a comparison of what varies, so that a margin that is no number is found there."""
+        return self.fired.op == "ge" and self.fired.kind == "varying" and self.fired.args[0].kind == "varying"
+
     def _collect(self, fired, count):
         """Append the neurons whose lane fired; lanes behind the last neuron do not count."""
+        if self._decides():
+            lanes = ir.IntType(self.v.lanes)
+            some = self.b.icmp_unsigned("!=", self.b.bitcast(fired, lanes), ir.Constant(lanes, 0))
+            with self.b.if_then(some, likely=False):
+                self._watch(self.values[self.fired.args[0].index])
         return self.v.append_lanes(fired, self.i, self.ids, count, below=self.n)
 
 
