@@ -43,7 +43,7 @@ def compose(model, **attached):
 
     Errors: ModelError for a model that is not a neuron model, kinetics that are none, a port that the model does not
     have or does not hold through a step, conductances where the model has no potential ``v`` in mV, conductances on two
-    ports, and names that are taken.
+    ports, names that are taken, and a model that was rectified for training.
     """
     if isinstance(model, Composed):
         twice = sorted(set(model.kinetics) & set(attached))
@@ -54,6 +54,9 @@ def compose(model, **attached):
     if not isinstance(model, Neuron):
         raise ModelError(f"compose.model: is a {getattr(model, '__name__', type(model).__name__)}. A neuron model with "
                          "its parameters is expected, for instance LIF().")
+    if hasattr(model, "in_evaluation"):
+        raise ModelError(f"compose.model: is a {type(model).__name__}, which is for training alone. Attach kinetics "
+                         "first: rectified(compose(model, ...)).")
     if not attached:
         raise ModelError(f"compose: nothing is attached to {type(model).__name__}. "
                          "Give kinetics by name, for instance ampa=Exponential(tau=2.0).")
@@ -68,20 +71,26 @@ def compose(model, **attached):
 
 
 def held_ports(model):
-    """{port: state} of the ports of ``model`` whose input is put unchanged into one state, and into no other."""
+    """{port: state} of the ports of ``model`` whose input goes unchanged into one state, which the flow then reads."""
     n = max((numbers(getattr(model, f.name)).size for f in fields(model)), default=1)
-    bound, zero = model.bind(n, torch.float64), torch.zeros(n, dtype=torch.float64)
-    start = type(model).State(*(zero + value for value in bound.rest()))
+    bound, one, dt = model.bind(n, torch.float64), torch.ones(n, dtype=torch.float64), torch.tensor(0.1).double()
+    ports = model.Ports(*(one.clone() for _ in model.Ports._fields))
+    start = type(model).State(*(0.0 * one + value for value in bound.rest()))
+    start = bound.receive(bound.couple(start, ports), ports)
     found = {}
     for port in (p for p in model.Ports._fields if p not in RANDOM):
-        method = bound.couple if port in model.coupled else bound.receive
-        nothing = dict.fromkeys(model.Ports._fields, zero)
-        without, x = method(start, model.Ports(**nothing)), model.Ports(**{**nothing, port: zero + 1.0})
-        after = method(start, x)
-        changed = [k for k in after._fields if not torch.equal(zero + getattr(after, k), zero + getattr(without, k))]
-        if len(changed) == 1 and getattr(after, changed[0]) is getattr(x, port):
+        arrive, x = bound.couple if port in model.coupled else bound.receive, ports._replace(**{port: one + 1.0})
+        before, after = arrive(start, ports), arrive(start, x)
+        changed = _differing(before, after)
+        if len(changed) == 1 and getattr(after, changed[0]) is getattr(x, port) and \
+                _differing(bound.flow(before, dt), bound.flow(after, dt)) != changed:
             found[port] = changed[0]
     return found
+
+
+def _differing(a, b):
+    """Names of the variables in which two states differ."""
+    return [k for k, one, two in zip(a._fields, a, b, strict=True) if not torch.as_tensor(one == two).all()]
 
 
 def _checked(model, held, name, given):
