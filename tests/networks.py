@@ -7,8 +7,10 @@ import numpy as np
 
 import snn
 from snn import neurons
+from snn.contract import Neuron
 
 DT = 0.1
+CURRENT = {neurons.Izhikevich: 10.0, neurons.ResonateFire: 0.5}  # pA elsewhere
 RANDOM_DELAYS = snn.Normal(1.5, 1.0, low=0.2, high=5.0).grid(DT)
 
 
@@ -151,21 +153,42 @@ def silent():
     return Case(net, fires=("a", "b"))
 
 
+def graded():
+    """Oscillators and neurons that feel each other at all times: sums over everybody, sparse ones with and without
+    delays, on slices, differences, on coupled and other ports; spikes both ways; means of a population."""
+    net = snn.Network("graded")
+    a = net.add("a", neurons.Kuramoto(omega=spread(700, 0.3, 0.7), sigma=0.05), 700,
+                init={"theta": snn.Uniform(0.0, 6.28)})
+    b = net.add("b", neurons.LIF(), 300)
+    net.couple(a, a, snn.AllToAll(self_connections=False), weight=0.1 / 700, delay=0.3)
+    net.couple(a[:601], a[7:], snn.AllToAll(), weight=0.1 / 700)
+    net.couple(a, a[3:500], snn.FixedInDegree(30), weight=snn.Uniform(0.0, 0.01), delay=snn.Choice((0.0, 0.3, 1.0)))
+    net.couple(a[5:605], b[3:], snn.Probability(0.1), values={"current": "sin"}, weight=2.0, delay=0.1)
+    net.couple(b, b, snn.Probability(0.1), values={"current": "v"}, weight=2.0, delay=0.2, difference=True)
+    net.couple(b, b, snn.AllToAll(), values={"current": "v"}, weight=0.2, delay=0.1, difference=True)
+    net.drive(b, snn.GaussianInput(300.0, spread(300, 30.0, 60.0)), port="current")
+    net.connect(b, a, snn.Probability(0.02), port="phase", weight=0.1, delay=1.0)
+    net.connect(a, b, snn.Probability(0.02), port="delta", weight=0.5, delay=1.0)
+    record = (snn.RecordState("a", "theta"), snn.RecordState("b", "v", every=3), snn.RecordMean("a", "cos"),
+              snn.RecordMean("b", "v", every=4))
+    return Case(net, record, ("a", "b"), duration=15.0)
+
+
 def of_model(Model):
     """One population of a model under Poisson spikes and current on all of its ports."""
     net = snn.Network(Model.__name__)
     source = net.add("source", neurons.PoissonSource(rate=spread(60, 50.0, 600.0)), 60)
     a = net.add("a", Model(), 70)
-    sizes = {"delta": 1.2, "exc": 60.0, "inh": -20.0, "current": 10.0 if Model is neurons.Izhikevich else 700.0,
-             "drive": 0.5, "feedback": 0.2, "rate": 30.0}
-    if Model is neurons.CobaLIF:
+    sizes = {"delta": 1.2, "exc": 60.0, "inh": -20.0, "current": CURRENT.get(Model, 700.0),
+             "drive": 0.5, "feedback": 0.2, "rate": 30.0, "gain": 0.05, "input": 0.5, "dendrite": 1.0, "signal": 0.5}
+    if "nS" in Model.units(Model.Ports).values():
         sizes |= {"exc": 1.5, "inh": 0.5}
     for port in Model.Ports._fields:
         if port == "current":
             net.drive(a, snn.CurrentInput(sizes[port]), port=port)
         elif port != "noise":
             net.connect(source, a, snn.FixedInDegree(12), port=port, weight=sizes[port], delay=RANDOM_DELAYS)
-    fires = () if Model is neurons.LeakyReadout else ("a",)
+    fires = () if Model.margin is Neuron.margin else ("a",)
     return Case(net, tuple(snn.RecordState("a", s) for s in Model.State._fields), ("source", *fires))
 
 
@@ -180,5 +203,6 @@ CASES = {
     "coba": lambda: balanced(neurons.CobaLIF, (1.0, 3.0)),
     "replayed": replayed,
     "silent": silent,
+    "graded": graded,
     **{f"model {M.__name__}": functools.partial(of_model, M) for M in models()},
 }

@@ -86,7 +86,9 @@ def _arrivals(rng, port, unit, shape):
     sparse = rng.random(shape) < 0.1
     sizes = {"mV": sparse * rng.normal(2.0, 4.0, shape), "nS": sparse * rng.uniform(0.0, 6.0, shape),
              "pA": rng.normal(250.0, 300.0, shape), "1": rng.uniform(0.0, 15.0, shape),
-             "Hz": sparse * rng.uniform(0.0, 100.0, shape)}
+             "Hz": sparse * rng.uniform(0.0, 100.0, shape), "rad": sparse * rng.normal(0.3, 0.5, shape),
+             "rad/ms": rng.normal(0.1, 0.3, shape), "1/ms": rng.normal(0.0, 0.3, shape),
+             "mV/ms": rng.normal(0.0, 0.5, shape)}
     return sizes[unit]
 
 
@@ -98,4 +100,5 @@ def busy_state(Model, n, seed):
 
 def freed(state):
     """The state with nobody held in the refractory time."""
-    return state._replace(ref=torch.full_like(state.ref, -1.0)) if "ref" in state._fields else state
+    return state._replace(**{name: torch.full_like(getattr(state, name), -1.0)
+                             for name in ("ref", "dead") if name in state._fields})

@@ -15,7 +15,8 @@ from snn.graph import trace
 DT = 0.1
 
 
-spiking = of([M for M in MODELS if {"V_reset", "c"} & {f.name for f in dataclasses.fields(M)}])
+SPIKING = [M for M in MODELS if {"V_reset", "c"} & {f.name for f in dataclasses.fields(M)}]
+spiking = of(SPIKING)
 
 
 def smooth(margin):
@@ -157,7 +158,7 @@ def test_rest_is_a_fixed_point_below_threshold(Model):
     assert model.margin(s) is None or (model.margin(s) < 0).all()
 
 
-@spiking
+@of([M for M in SPIKING if "noise" not in M.Ports._fields])
 def test_margin_is_zero_at_threshold_and_minus_one_after_a_reset(Model):
     model, s = Model().bind(16, torch.float64), busy_state(Model, 16, seed=15)
     after = model.reset(s, torch.ones(16, dtype=torch.bool))
@@ -165,7 +166,9 @@ def test_margin_is_zero_at_threshold_and_minus_one_after_a_reset(Model):
     top = model.V_peak if hasattr(model, "V_peak") else model.V_th
     at_rest = filled(model.rest(), 16)
     np.testing.assert_allclose(model.margin(at_rest._replace(v=top.expand(16))), 0.0, atol=1e-12)
-    assert ((model.margin(at_rest) > -1.5) & (model.margin(at_rest) < -0.5)).all()
+    # NEST's conductance neuron with alpha functions rests far below the potential to which it is reset.
+    lowest = -3.5 if Model is snn.neurons.AlphaCobaLIF else -1.5
+    assert ((model.margin(at_rest) > lowest) & (model.margin(at_rest) < -0.5)).all()
 
 
 @spiking
@@ -180,7 +183,7 @@ def test_a_spike_changes_only_who_fired(Model):
 
 @of([M for M in MODELS if "ref" in M.State._fields])
 def test_held_for_the_refractory_time(Model):
-    steps, strong = round(Model(t_ref=1.5).t_ref / DT), {"current": 1500.0}
+    steps, strong = round(Model(t_ref=1.5).t_ref / DT), {"current": 1500.0, "noise": 0.5}
     v, fired, _ = run(Model(t_ref=1.5), 200, DT, strong)
     first, reset = int(np.argmax(fired)), float(Model().V_reset)
     held = v[first:first + steps + 1, 0]
@@ -236,6 +239,8 @@ def test_compiled_code_equals_the_reference(Model, per_neuron):
     values = varied(Model, n, 20) if per_neuron else fields_of(Model())
     if "rate" in values:
         values["rate"] = values["rate"] * 20.0
+    if Model is snn.neurons.AlphaCobaLIF:
+        values["tau_exc"] = values["tau_exc"] * 20.0
     record = [snn.RecordSpikes("cells"), *(snn.RecordState("cells", name) for name in Model.State._fields)]
     reference, compiled = (snn.simulate(driven(Model, values, n, 21), 30.0, dt=DT, seed=3, engine=engine, record=record)
                            for engine in (snn.Reference(), snn.EventDriven(threads=1)))

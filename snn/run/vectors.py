@@ -2,8 +2,7 @@
 
 Arithmetic
     float64: plain IEEE operations in the order of the text, no contraction, so that results equal the reference's bit
-    for bit (``exp``, ``sigmoid``, ``tanh`` as defined in ``snn.exact``; log, sin, cos, pow come from the C library
-    and may differ from torch's in the last place). float32: contraction of multiply and add is allowed.
+    for bit (elementary functions as defined in ``snn.exact``). float32: contraction of multiply and add is allowed.
 """
 
 import math
@@ -14,34 +13,13 @@ from llvmlite import ir
 from snn import exact, random
 from snn.errors import ModelError
 from snn.run.block import BOOL, I32, I64
+from snn.run.elementary import Arithmetic
 
 LANES = {"float32": 8, "float64": 8}
 CALLS = {
-    "sqrt": "sqrt",
     "abs": "fabs",
     "floor": "floor",
     "round": "nearbyint",
-    "log": "log",
-    "sin": "sin",
-    "cos": "cos",
-}
-SINGLE = {
-    "low": -87.0,
-    "high": 88.0,
-    "magic": 12582912.0,
-    "degree": 6,
-    "ln2": (0.693359375, -2.12194440e-4),
-    "bias": 127,
-    "shift": 23,
-}
-DOUBLE = {
-    "low": exact.LOWEST,
-    "high": exact.HIGHEST,
-    "magic": exact.MAGIC,
-    "degree": 13,
-    "ln2": (exact.LN2_HIGH, exact.LN2_LOW),
-    "bias": 1023,
-    "shift": 52,
 }
 
 
@@ -92,18 +70,15 @@ class Vectors:
             "or": b.or_,
             "not": b.not_,
             "where": b.select,
-            "exp": self.exp,
-            "sigmoid": self.sigmoid,
-            "tanh": self.tanh,
+            "pow": Arithmetic(self).power,
         }
         if op in simple:
             return simple[op](*a)
-        if op == "pow" or op in CALLS:
-            return self.intrinsic(CALLS.get(op, "pow"), *a)
-        raise ModelError(
-            f"{owner}: torch.{op} of a state is not compiled; of parameters alone it is allowed. "
-            "Write it with exp, log, sin, cos, tanh, sigmoid or sqrt."
-        )
+        if op in CALLS:
+            return self.intrinsic(CALLS[op], *a)
+        if op in exact.EXACT:
+            return Arithmetic(self).call(exact.EXACT[op], *a)
+        raise ModelError(f"{owner}: torch.{op} of a state is not compiled; of parameters alone it is allowed.")
 
     def _limit(self, sign, x, y):
         """Smaller or larger of two; NaN in either gives NaN, as in torch."""
@@ -122,32 +97,6 @@ class Vectors:
         if f is None:
             f = ir.Function(self.k.module, ir.FunctionType(self.real, [self.real] * len(a)), full)
         return self.b.call(f, a)
-
-    def exp(self, x):
-        """``snn.exact.exp``; in single precision the same scheme with a polynomial of degree 6."""
-        b, c, flags, p = self.b, self.number, self.flags, SINGLE if self.single else DOUBLE
-        x = b.select(b.fcmp_ordered(">", x, c(p["high"])), c(p["high"]), x)
-        x = b.select(b.fcmp_ordered("<", x, c(p["low"])), c(p["low"]), x)
-        shifted = b.fadd(b.fmul(x, c(exact.LOG2_E), flags=flags), c(p["magic"]), flags=flags)
-        k = b.fsub(shifted, c(p["magic"]))
-        r = b.fsub(x, b.fmul(k, c(p["ln2"][0]), flags=flags), flags=flags)
-        r = b.fsub(r, b.fmul(k, c(p["ln2"][1]), flags=flags), flags=flags)
-        total = c(1.0 / math.factorial(p["degree"]))
-        for j in range(p["degree"] - 1, -1, -1):
-            total = b.fadd(b.fmul(total, r, flags=flags), c(exact.TAYLOR[j]), flags=flags)
-        kind = ir.VectorType(I32 if self.single else I64, self.lanes)
-        power = b.shl(b.add(b.bitcast(shifted, kind), c(p["bias"], kind)), c(p["shift"], kind))
-        return b.fmul(total, b.bitcast(power, self.real), flags=flags)
-
-    def sigmoid(self, x):
-        one = self.number(1.0)
-        return self.b.fdiv(one, self.b.fadd(self.exp(self.b.fneg(x)), one, flags=self.flags), flags=self.flags)
-
-    def tanh(self, x):
-        b, one = self.b, self.number(1.0)
-        e = self.exp(b.fmul(self.intrinsic("fabs", x), self.number(-2.0)))
-        t = b.fdiv(b.fsub(one, e), b.fadd(e, one))
-        return b.select(b.fcmp_ordered("<", x, self.number(0.0)), b.fneg(t), t)
 
     def append_lanes(self, chosen, first, ids, count, below=None):
         """Append ``first`` plus the number of every lane that is ``chosen`` to the int32 at ``ids``, behind the

@@ -13,7 +13,7 @@ import snn
 import snn.neurons
 from snn.errors import ModelError
 
-UNITS = {"1", "ms", "mV", "pA", "nS", "pF", "Hz", "1/ms", "mV/ms"}
+UNITS = {"1", "ms", "mV", "pA", "nS", "pF", "Hz", "1/ms", "mV/ms", "Hz/mV", "1/mV"}
 
 
 @of(ENTRIES)

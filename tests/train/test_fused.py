@@ -15,7 +15,7 @@ from snn.train.held import eager
 from snn.train.layer import Layer
 from snn.train.surrogate import ATan, MultiGaussian, Rectangle, Sigmoid, SuperSpike, Triangle
 
-NOISY = {"PoissonSource", "EIPair"}
+NOISY = {"PoissonSource", "EIPair", "GIF", "PoissonNeuron"}
 UNIT = {"E_L": 0.0, "V_th": 1.0, "V_reset": 0.0}
 # model, {port: (mean, spread)}, fields to learn, whether the model calls exp or pow in every step
 CASES = {
@@ -33,6 +33,21 @@ CASES = {
                     ("tau_m", "theta_plus"), False),
     "if-curr-exp": (neurons.IFCurrExp(), {"exc": (200.0, 300.0), "inh": (0.0, 50.0)}, ("tau_m", "tau_exc"), False),
     "clopath": (neurons.ClopathAdEx(), {"current": (900.0, 300.0)}, (), True),
+    "astrocyte": (neurons.AstrocyteLIF(tau_m=10.0, tau_a=50.0, V_drop=1.0, E_L=0.0, V_th=1.0), {"delta": (0.1, 0.5)},
+                  ("tau_a", "k", "g"), False),
+    "alpha": (neurons.AlphaLIF(), {"exc": (120.0, 100.0), "inh": (0.0, 20.0)}, ("tau_m", "tau_exc", "tau_inh"), False),
+    "alpha-coba": (neurons.AlphaCobaLIF(tau_exc=1.0), {"exc": (4.0, 3.0), "inh": (1.0, 1.0)}, (), True),
+    "qif": (neurons.QIF(), {"delta": (0.5, 1.0), "current": (300.0, 100.0)}, ("tau_m", "V_T"), False),
+    "eif": (neurons.EIF(), {"delta": (0.2, 0.5), "current": (200.0, 100.0)}, (), True),
+    "hodgkin-huxley": (neurons.HodgkinHuxley(), {"exc": (3.0, 2.0), "inh": (1.0, 1.0), "current": (600.0, 300.0)}, (),
+                       True),
+    "mat2": (neurons.MAT2(), {"current": (900.0, 500.0)}, ("tau_m", "tau_1", "alpha_1"), False),
+    "glif": (neurons.GLIF(), {"delta": (0.2, 0.5), "current": (400.0, 200.0)}, ("th_spike_add", "asc_decay_1"), False),
+    "resonate-fire": (neurons.ResonateFire(), {"delta": (0.0, 0.5), "current": (0.3, 0.5)}, ("b", "omega"), False),
+    "parametric": (neurons.ParametricLIF(), {"delta": (1.0, 1.0)}, ("w",), False),
+    "sigma-delta": (neurons.SigmaDelta(theta=0.5), {"delta": (0.0, 0.3), "signal": (0.0, 0.2)}, ("theta",), False),
+    "ternary-if": (neurons.TernaryIF(V_th=1.0, C_m=10.0), {"delta": (0.1, 0.5), "current": (-1.0, 5.0)},
+                   ("V_th", "C_m"), False),
     "diehl-cook": (neurons.DiehlCook(), {"exc": (3.0, 2.0), "inh": (0.0, 0.3)}, (), True),
 }
 
