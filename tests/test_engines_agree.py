@@ -85,7 +85,7 @@ def test_runs_of_a_batch_are_the_runs_one_by_one():
 
 
 @pytest.mark.cuda
-@pytest.mark.parametrize("name", ["delta", "coba"])
+@pytest.mark.parametrize("name", ["delta", "coba", "graded"])
 def test_cuda_is_near(name):
     mine = run(case(name), snn.Clocked(device="cuda", dtype="float64"))
     for population, spikes in truth(name).spikes.items():
