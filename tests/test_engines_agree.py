@@ -13,6 +13,15 @@ CLOCKED = snn.Clocked(dtype="float64")
 SINGLE = {"event": snn.EventDriven(threads=1, dtype="float32"), "clocked": snn.Clocked()}
 
 
+def pairs(engines, fast):
+    """Every case with every engine; models of the catalogue in networks of one kind by default with ``fast`` alone."""
+    return pytest.mark.parametrize("name, engine", [
+        pytest.param(name, engine, id=f"{name}-{key}",
+                     marks=[pytest.mark.slow] if name.startswith("model ") and key not in fast else [])
+        for name in CASES for key, engine in engines.items()
+    ])
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_reference_is_busy(name):
     """A comparison of silent networks would show nothing."""
@@ -20,23 +29,21 @@ def test_reference_is_busy(name):
         assert len(truth(name).spikes[population]) > 20, population
 
 
-@pytest.mark.parametrize("engine", EVENT.values(), ids=EVENT)
-@pytest.mark.parametrize("name", CASES)
+@pairs(EVENT, ["event2"])
 def test_event_driven_equals_reference(name, engine):
     assert_same(run(case(name), engine), truth(name))
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_clocked_float64_equals_reference(name):
+@pairs({"clocked": CLOCKED}, [])
+def test_clocked_float64_equals_reference(name, engine):
     """Its exponential is torch's, which may differ in the last place: traces to 1e-9, spikes exactly."""
-    mine = run(case(name), CLOCKED)
+    mine = run(case(name), engine)
     assert_same(mine, truth(name), traces=False)
     for key, trace in truth(name).traces.items():
         np.testing.assert_allclose(mine.traces[key].data, trace.data, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("engine", SINGLE.values(), ids=SINGLE)
-@pytest.mark.parametrize("name", CASES)
+@pairs(SINGLE, ["event"])
 def test_float32_is_near(name, engine):
     """Before the first spikes the traces agree to 1e-3 of their size; the numbers of spikes agree to 5 % and 5."""
     mine, exact = run(case(name), engine), truth(name)
