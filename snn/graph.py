@@ -155,7 +155,8 @@ class Graph:
         """Integer literal powers become products, as torch computes them for 2 and 3; others are exp(b log a)."""
         base, exponent = self.node(base), self.node(exponent)
         if base.value is not None and exponent.value is not None:
-            return self._intern("pow", (base, exponent), (), torch.pow(base.value, exponent.value), False)
+            power = exponent.attr[0] if exponent.op == "literal" else exponent.value
+            return self._intern("pow", (base, exponent), (), self.functions["pow"](base.value, power), False)
         if exponent.op == "literal" and exponent.attr[0] in (2, 3):
             square = self.apply("mul", base, base)
             return square if exponent.attr[0] == 2 else self.apply("mul", square, base)

@@ -136,11 +136,11 @@ def test_powers_of_literal_exponents(exponent):
 
 
 def test_powers_of_tensors():
-    base = np.r_[np.abs(spread(-3, 3)), 0.0, 0.0, 0.0, np.nan, -1.0]
-    exponent = np.r_[RNG.uniform(-4, 4, 40_000), 0.3, 0.0, -1.0, 1.0, 0.3]
+    base = np.r_[np.abs(spread(-3, 3)), 0.0, 0.0, 0.0, np.nan, -1.0, 0.7, -0.7]
+    exponent = np.r_[RNG.uniform(-4, 4, 40_000), 0.3, 0.0, -1.0, 1.0, 0.3, 1.0, 0.0]
     found = tensors("pow", base, exponent)
-    np.testing.assert_allclose(found[:-5], base[:-5] ** exponent[:-5], rtol=2e-14)
-    np.testing.assert_array_equal(found[-5:], [0.0, 1.0, np.inf, np.nan, np.nan])
+    np.testing.assert_allclose(found[:-7], base[:-7] ** exponent[:-7], rtol=2e-14)
+    np.testing.assert_array_equal(found[-7:], [0.0, 1.0, np.inf, np.nan, np.nan, 0.7, 1.0])
     np.testing.assert_array_equal(compiled("pow", "float64", base, exponent), found)
 
 
