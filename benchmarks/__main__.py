@@ -8,10 +8,13 @@ PARTS = {
     "threads": ("benchmarks.threads", "our engine with one thread, two, and as many as it picks"),
     "handwritten": ("benchmarks.handwritten", "our kernels beside hand-written numba ones"),
     "limits": ("benchmarks.limits", "cost per synaptic event and neuron update beside the limits of the machine"),
+    "updates": ("benchmarks.updates.command", "cost of a neuron update, every model beside Brian2"),
     "start": ("benchmarks.start", "import, command line and first simulation in a new process"),
     "memory": ("benchmarks.memory", "bytes per synapse and peak memory while building"),
     "plasticity": ("benchmarks.plasticity.command", "learning networks beside NEST and Brian2, and what they learn"),
     "training": ("benchmarks.training.command", "a training step beside SpikingJelly, snnTorch, Norse, Sinabs, DCLS"),
+    "oscillators": ("benchmarks.oscillators.command", "order parameters, hysteresis and cost of coupled oscillators"),
+    "akorn": ("benchmarks.akorn.command", "vector oscillators beside networks of equal size: Sudoku, objects"),
     "peers": ("benchmarks.environments", "make and list the peers' environments"),
 }
 

@@ -3,7 +3,7 @@
 Nothing is downloaded: files are searched on this machine (``snn.datasets.local``), checked, and read. A set is loaded
 by its module, ``train, test = snn.datasets.nmnist.load()``; :class:`Frames` and :class:`Loader` make batches of it.
 """
-from snn.datasets import braille, mnist, nmnist, qtdb, shd
+from snn.datasets import braille, mnist, nmnist, qtdb, shd, sudoku
 from snn.datasets.augment import (
     ChannelJitter,
     Compose,
@@ -27,14 +27,17 @@ from snn.datasets.mnist import Images
 from snn.datasets.nmnist import NMNIST
 from snn.datasets.qtdb import QTDB
 from snn.datasets.samples import Sample, Samples
+from snn.datasets.shapes import OverlappingShapes
 from snn.datasets.shd import SHD
+from snn.datasets.streams import MovingBlobs, SlowStream
+from snn.datasets.sudoku import Sudoku
 from snn.datasets.synthetic import Adding, DelayedCoincidence, YinYang
 from snn.datasets.synthetic_delays import DelayLags, DelayTeacher
 
 __all__ = [
-    "Adding", "Bernoulli", "Braille", "ChannelJitter", "Compose", "DelayLags", "DelayTeacher",
-    "DelayedCoincidence", "Drop", "DropChannels", "DropFrame", "Frames", "Images", "Latency", "Loader", "NMNIST",
-    "QTDB", "RandomManifolds", "Repeat", "SHD", "Sample", "Samples", "Shift", "ShiftChannels", "ShiftFrame",
-    "TimeJitter", "TimeWarp", "YinYang", "braille", "excerpt", "find", "full", "listed", "mnist", "nmnist", "qtdb",
-    "sha256", "shd", "split", "to_spikes", "verify",
+    "Adding", "Bernoulli", "Braille", "ChannelJitter", "Compose", "DelayLags", "DelayTeacher", "DelayedCoincidence",
+    "Drop", "DropChannels", "DropFrame", "Frames", "Images", "Latency", "Loader", "MovingBlobs", "NMNIST",
+    "OverlappingShapes", "QTDB", "RandomManifolds", "Repeat", "SHD", "Sample", "Samples", "Shift", "ShiftChannels",
+    "ShiftFrame", "SlowStream", "Sudoku", "TimeJitter", "TimeWarp", "YinYang", "braille", "excerpt", "find", "full",
+    "listed", "mnist", "nmnist", "qtdb", "sha256", "shd", "split", "sudoku", "to_spikes", "verify",
 ]

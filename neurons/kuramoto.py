@@ -47,7 +47,7 @@ class Kuramoto(Neuron):
     Progress of Theoretical Physics 76:576-581. Response 1 - cos: B. Ermentrout (1996), Neural Computation 8:979-1001.
     Noise: second-order Taylor scheme as in P. Kloeden and E. Platen (1992), Numerical Solution of SDEs, section 14.2.
 
-    Example::
+    Example: ``Kuramoto(omega=0.0628, alpha=0.2)``; in a network::
 
         units = net.add("units", Kuramoto(omega=frequencies), 1000, init={"theta": snn.Uniform(0.0, 6.28)})
         net.couple(units, units, snn.AllToAll(), weight=K / 1000)

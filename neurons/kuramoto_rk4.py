@@ -16,13 +16,16 @@ class KuramotoRK4(Kuramoto):
         fourth order in dt; a changing one to second order, as by the split step. The noise is a constant drive during a
         step. A step takes four sines and cosines instead of one.
 
-    Shapes and units: those of :class:`Kuramoto`.
+    Shapes and units
+        Those of :class:`Kuramoto`. State: ``theta`` rad, ``drive`` rad/ms, ``xi``, ``pull_sin``, ``pull_cos``,
+        ``last_sin``, ``last_cos`` rad/ms, ``begun``. Ports: ``sin``, ``cos``, ``drive`` rad/ms, ``phase`` rad,
+        ``normal``.
 
     Errors: ModelError for sigma < 0.
 
     Source: as of :class:`Kuramoto`.
 
-    Example: ``KuramotoRK4(omega=frequencies)``
+    Example: ``KuramotoRK4(omega=0.0628)``
     """
 
     def flow(self, s, dt):

@@ -22,8 +22,9 @@ class SecondOrderKuramoto(Neuron):
         w_ij the capacity of a line.
 
     Shapes and units
-        State: ``theta`` rad, ``v`` rad/ms; the others are those of :class:`Kuramoto`. It starts at theta = 0 with
-        v = omega / gamma. Ports: ``sin``, ``cos`` rad/ms (coupled), ``drive`` rad/ms, ``phase`` rad, ``normal``.
+        State: ``theta`` rad, ``v``, ``drive`` rad/ms, ``xi``, ``pull_sin``, ``pull_cos``, ``last_sin``, ``last_cos``
+        rad/ms, ``begun``, as those of :class:`Kuramoto`. It starts at theta = 0 with v = omega / gamma.
+        Ports: ``sin``, ``cos`` rad/ms (coupled), ``drive`` rad/ms, ``phase`` rad, ``normal``.
         Outputs: ``sin``, ``cos``. Every field is a number or one value per unit.
 
     Errors: ModelError for m or gamma <= 0, sigma < 0.
@@ -31,7 +32,7 @@ class SecondOrderKuramoto(Neuron):
     Source: H.-A. Tanaka, A. J. Lichtenberg and S. Oishi (1997), Physica D 100:279-300; G. Filatrella, A. H. Nielsen
     and N. F. Pedersen (2008), European Physical Journal B 61:485-491.
 
-    Example: ``SecondOrderKuramoto(omega=frequencies, m=2.0)``
+    Example: ``SecondOrderKuramoto(omega=0.5, m=6.0)``
     """
 
     omega: Value = param(TURN / 100.0, unit="rad/ms", doc="natural frequency times gamma")

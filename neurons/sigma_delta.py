@@ -50,7 +50,7 @@ class SigmaDelta(Neuron):
         return self.State(total=0.0, signal=0.0, sent=0.0, out=0.0)
 
     def receive(self, s, x):
-        return self.State(total=s.total + x.delta, signal=x.signal, sent=s.sent, out=0.0 * s.out)
+        return self.State(total=s.total + x.delta, signal=x.signal, sent=s.sent, out=torch.zeros_like(s.out))
 
     def margin(self, s):
         return torch.abs(s.total + s.signal - s.sent) / self.theta - 1.0

@@ -34,7 +34,9 @@ class StuartLandau(Neuron):
     Source: Y. Kuramoto (1984), Chemical Oscillations, Waves, and Turbulence, chapter 2; amplitude death: D. G. Aronson,
     G. B. Ermentrout and N. Kopell (1990), Physica D 41:403-449.
 
-    Example: ``net.couple(units, units, snn.AllToAll(), weight=K / n, difference=True)``
+    Example: ``StuartLandau(lam=0.1, omega=0.0628)``; in a network::
+
+        net.couple(units, units, snn.AllToAll(), weight=K / n, difference=True)
     """
 
     lam: Value = param(0.1, unit="1/ms", doc="growth rate of small amplitudes, lambda")

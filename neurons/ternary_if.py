@@ -52,7 +52,7 @@ class TernaryIF(Neuron):
         return s._replace(v=s.v + s.i * (dt / self.C_m))
 
     def receive(self, s, x):
-        return self.State(v=s.v + x.delta, i=x.current, out=0.0 * s.out)
+        return self.State(v=s.v + x.delta, i=x.current, out=torch.zeros_like(s.out))
 
     def margin(self, s):
         return torch.abs(s.v) / self.V_th - 1.0

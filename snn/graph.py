@@ -21,7 +21,7 @@ import torch
 from snn.contract import heaviside, step, values_of
 from snn.errors import ModelError
 from snn.exact import EXACT
-from snn.operations import BOOLEAN, COMPARISONS, COMPOSED, EVALUATE, FUNCTIONS
+from snn.operations import BOOLEAN, COMPARISONS, COMPOSED, EVALUATE, FUNCTIONS, simplify
 
 
 @dataclass(eq=False, repr=False)
@@ -172,18 +172,6 @@ class Graph:
             self.nodes.append(node)
             self.known[key] = node
         return node
-
-
-def simplify(op, args):
-    """Rewrites that leave every result bit for bit as it was (up to the sign of zero)."""
-    zero = [a.op == "literal" and a.attr == (0.0, False) for a in args]
-    if op == "add" and any(zero):
-        return args[0] if zero[1] else args[1]
-    if op == "sub" and zero[1]:
-        return args[0]
-    if op == "where" and args[1] is args[2]:
-        return args[1]
-    return None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The operations that a model's text may use, by the torch function that stands for them.
 
 ``EVALUATE``: operation -> torch function that computes it; ``FUNCTIONS``: torch function -> operation; ``COMPOSED``:
-torch functions that are made of several operations.
+torch functions that are made of several operations. :func:`simplify` leaves out what changes nothing.
 """
 import torch
 
@@ -58,3 +58,24 @@ COMPOSED = {
     torch.full_like: lambda x, fill_value: _like(x, fill_value),
     torch.rsub: lambda a, b: _like(b, b) - a,
 }
+
+
+def simplify(op, args):
+    """Rewrites that leave every finite result bit for bit as it was (up to the sign of zero)."""
+    zero = [_is_zero(a) for a in args]
+    if op == "mul" and any(zero):
+        return args[zero.index(True)]
+    if op == "add" and any(zero):
+        return args[0] if zero[1] else args[1]
+    if op == "sub" and zero[1]:
+        return args[0]
+    if op == "where" and args[1] is args[2]:
+        return args[1]
+    return None
+
+
+def _is_zero(node):
+    """Whether a node is a constant 0, for all neurons, and not a parameter to be learned."""
+    if node.value is None or node.is_boolean or node.index in getattr(node.graph, "learned", ()):
+        return False
+    return not bool(node.value.any())

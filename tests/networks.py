@@ -180,13 +180,16 @@ def of_model(Model):
     source = net.add("source", neurons.PoissonSource(rate=spread(60, 50.0, 600.0)), 60)
     a = net.add("a", Model(), 70)
     sizes = {"delta": 1.2, "exc": 60.0, "inh": -20.0, "current": CURRENT.get(Model, 700.0),
-             "drive": 0.5, "feedback": 0.2, "rate": 30.0, "gain": 0.05, "input": 0.5, "dendrite": 1.0, "signal": 0.5}
+             "drive": 0.5, "feedback": 0.2, "rate": 30.0, "gain": 0.05, "input": 0.5, "dendrite": 1.0, "signal": 0.5,
+             "phase": 0.3}
     if "nS" in Model.units(Model.Ports).values():
         sizes |= {"exc": 1.5, "inh": 0.5}
     for port in Model.Ports._fields:
         if port == "current":
             net.drive(a, snn.CurrentInput(sizes[port]), port=port)
-        elif port != "noise":
+        elif port in Model.coupled:
+            net.drive(a, snn.CurrentInput(0.03), port=port)
+        elif port not in ("noise", "normal"):
             net.connect(source, a, snn.FixedInDegree(12), port=port, weight=sizes[port], delay=RANDOM_DELAYS)
     fires = () if Model.margin is Neuron.margin else ("a",)
     return Case(net, tuple(snn.RecordState("a", s) for s in Model.State._fields), ("source", *fires))

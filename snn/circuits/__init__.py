@@ -10,13 +10,18 @@ _HOME = {
         "cam": "CA3 Forget Hippocampus Recall Recording Store",
         "clustered": "ClusteredMemory WillshawMemory clique_density clique_recall clique_recall_by_use "
                      "willshaw_recall winner_probability",
+        "dendrites": "SegmentBank false_match false_match_any missed_match random_patterns union_false_match",
         "digits": "DigitNet",
         "disinhibitory": "DisInhibitoryNet",
         "ei_pairs": "ExactInverse LinearInverse MicroCircuit",
+        "gain_control": "GainControl",
+        "homeostatic": "Constant Homeostatic HomeostaticNet LabelShift RandomTake",
         "hopfield": "HopfieldNetwork Asynchronous Synchronous overlap one_step_error mean_field_overlap critical_load "
                     "softmax_recall",
         "multitask": "MultitaskNetwork diluted_patterns noisy_examples hierarchical_overlaps hierarchical_limit "
                      "mean_field_overlaps dataset_entropy example_overlap",
+        "oscillators": "order_parameter order_curve hysteresis lorentzian lorentzian_order noisy_order inertial_order",
+        "whitening": "AdaptiveWhitening random_frame regular_frame whitening_gains",
     }.items()
     for name in names.split()
 }

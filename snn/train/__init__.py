@@ -9,7 +9,9 @@ _HOME = {
     for module, names in {
         "surrogate": "Surrogate ATan Sigmoid Triangle Rectangle SuperSpike SoftSign PiecewiseExp Erf MultiGaussian",
         "layer": "Layer Run",
+        "scan": "Scan",
         "recurrent": "Recurrent RecurrentState",
+        "coupled": "Coupled",
         "bounded": "Bounded",
         "rectifier": "rectified quantisation_error",
         "folded": "Folded Dropout",
@@ -17,10 +19,16 @@ _HOME = {
         "hopfield": "Hopfield HopfieldPooling HopfieldLookup retrieve hopfield_energy",
         "memory": "keep_memory",
         "plastic": "Plastic",
+        "akorn": "AKOrN AKOrNBlock AKOrNRun AttentionCoupling ConvCoupling DenseCoupling FeedForward KuramotoLayer "
+                 "KuramotoRun LearnedPositions NormReadout Omega PairBias Positions RotaryPositions oscillators "
+                 "tangent unit",
+        "delta": "DeltaActivation Accumulated Messages count_messages",
         "delay": "Delay AxonalDelay parameter_groups",
         "kernels_of_delay": "Gaussian SmoothedGradient Rounded",
         "held": "reset detach scope eager",
         "readout": "Last Max Mean SumOfSoftmax EveryStep",
+        "pade": "Pade PadeLinear",
+        "scores": "adjusted_rand_index foreground_ari",
         "losses": "CrossEntropy StepCrossEntropy RateLoss FirstSpikeLoss VanRossum TargetRates accuracy",
         "regularise": "SpikeCount Quantisation",
         "fitting": "fit evaluate",

@@ -13,7 +13,7 @@ import snn
 import snn.neurons
 from snn.errors import ModelError
 
-UNITS = {"1", "ms", "mV", "pA", "nS", "pF", "Hz", "1/ms", "mV/ms", "Hz/mV", "1/mV"}
+UNITS = {"1", "ms", "mV", "pA", "nS", "pF", "Hz", "1/ms", "mV/ms", "Hz/mV", "1/mV", "rad", "rad/ms", "rad/sqrt(ms)"}
 
 
 @of(ENTRIES)

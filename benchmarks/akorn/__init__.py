@@ -1,0 +1,1 @@
+"""Vector oscillators (AKOrN) beside networks of equal size: ``python -m benchmarks akorn --help``."""
