@@ -2,8 +2,9 @@
 
 What it is
     :func:`entries` reads the catalogues: neurons and oscillators (``snn.neurons``), synaptic kinetics
-    (``snn.neurons.kinetics``) and layer models (modules of ``snn.train`` whose units need each other). Nothing is
-    listed here by hand: a file that is added to a catalogue appears.
+    (``snn.neurons.kinetics``) and layer models (modules of ``snn.train`` with ``layer_model = True``: their units need
+    each other, or they are activations without time). Nothing is listed here by hand: a file that is added to a
+    catalogue appears.
 
 Claims
     ``exact``   its flow is the solution of its equations, for steps of any length

@@ -50,6 +50,8 @@ class DeltaActivation(Stateful):
     Errors: NetworkError for a step that is not positive; RunError for inputs that are no floating numbers [T, B, ...].
     """
 
+    layer_model = True
+
     _emitted, _where = "out", "DeltaActivation"
 
     def __init__(self, step, *, learn=True, step_mode="m"):

@@ -37,6 +37,8 @@ class Pade(nn.Module):
     Example: ``nn.Sequential(nn.Linear(4, 32), Pade(torch.relu, units=32), nn.Linear(32, 2))``
     """
 
+    layer_model = True
+
     def __init__(self, like, *, m=5, n=4, span=3.0, units=None, shift=False, smooth=0.0):
         super().__init__()
         self.m, self.n = order("Pade.m", m, 1), order("Pade.n", n, 0)
@@ -86,6 +88,8 @@ class PadeLinear(nn.Module):
 
     Example: ``nn.Sequential(PadeLinear(4, 16, m=2, n=2), PadeLinear(16, 2, m=2, n=2))``
     """
+
+    layer_model = True
 
     def __init__(self, n_in, n_out, *, m=2, n=2, shift=False):
         super().__init__()

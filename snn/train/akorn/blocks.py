@@ -115,6 +115,8 @@ class AKOrNBlock(nn.Module):
     Example: ``AKOrNBlock(KuramotoLayer(64, 4, coupling, steps=8), NormReadout(64, 64), FeedForward(64, 10))``
     """
 
+    layer_model = True
+
     def __init__(self, layer, readout, feedforward=None, *, carry=None):
         super().__init__()
         if not isinstance(layer, KuramotoLayer):
@@ -156,6 +158,8 @@ class AKOrN(nn.Module):
 
     Example: ``AKOrN(block(64, 64), block(64, 10))(c).readout``
     """
+
+    layer_model = True
 
     def __init__(self, *blocks):
         super().__init__()

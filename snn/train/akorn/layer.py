@@ -85,6 +85,8 @@ class KuramotoLayer(nn.Module):
     Example: ``KuramotoLayer(64, 4, ConvCoupling(64, (7, 7)), steps=8)(c).x``
     """
 
+    layer_model = True
+
     def __init__(self, channels, n, coupling, *, steps, gamma=1.0, omega=Omega(), normalise_condition=True):  # noqa: B008
         super().__init__()
         self.channels, self.n = whole("KuramotoLayer.channels", channels), whole("KuramotoLayer.n", n, 2)
