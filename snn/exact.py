@@ -224,6 +224,8 @@ def power(a, b, m=TENSORS):
     y = exp(log(a, m) * b, m)
     at_zero = m.where(b > m.constant(0.0, a), 0.0, m.constant(math.inf, a))
     y = m.where(a == 0.0, at_zero, y)
+    # 0 and 1 as exact as where the exponent is a parameter, which simplifies the graph.
+    y = m.where(m.constant(1.0, a) == b, a, y)
     return m.where(m.constant(0.0, a) == b, 1.0, y)
 
 

@@ -80,16 +80,21 @@ def population_plan(p, k, net, ports, projections, couplings, dt, seed, stepped,
         s: values(v, p.n, stream(seed, p.name, "init", s), name=f"Population.{p.name}.init[{s!r}]")
         for s, v in p.init.items()
     }
-    quiet_steps, why = (
-        (None, "replayed from given spikes")
-        if hasattr(p.model, "schedule")
-        else silence(p, dt, ports, drives, stepped, shows)
-    )
+    quiet_steps, why = _pace(p, dt, ports, drives, stepped, shows, any(c.post == k for c in couplings))
     shown = 1 + max([c.longest for c in couplings if c.pre == k], default=1)
     _check_ring(p, 2 * shown * len(shows))
     return PopulationPlan(
         p.name, p.model, p.n, ports, rings, depth, drives, p.init, initial, quiet_steps, why, shows, shown
     )
+
+
+def _pace(p, dt, ports, drives, stepped, shows, felt):
+    """``(quiet_steps, why)`` of a population; ``felt``: something graded arrives at it."""
+    if hasattr(p.model, "schedule"):
+        return None, "replayed from given spikes"
+    if felt:
+        return None, "stepped: feels what others show at all times"
+    return silence(p, dt, ports, drives, stepped, shows)
 
 
 def _shows(k, couplings, recorded):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import DT, RANDOM_DELAYS, Case, assert_same, assert_same_state, case, run, truth
+from networks import DT, RANDOM_DELAYS, Case, assert_same, assert_same_state, case, run, spread, truth
 
 import snn
 from snn.neurons import ALIF, LIF, CobaLIF, LeakyReadout, PoissonSource, SpikeSource
@@ -125,3 +125,11 @@ def test_a_long_refractory_start_is_stepped_through():
     assert_same(run(net, snn.EventDriven()), run(net, snn.Reference()))
     final = [run(net, engine).state.populations["a"].values["v"] for engine in (snn.EventDriven(), snn.Reference())]
     np.testing.assert_allclose(*final, rtol=1e-12)
+
+
+@pytest.mark.parametrize("parameter", ["E_L", "V_th", "V_reset"])
+def test_neurons_that_differ_and_that_nothing_reaches_rest(parameter):
+    model, net = LIF(**{parameter: getattr(LIF(), parameter) + spread(13, -1.0, 1.0)}), snn.Network()
+    net.add("a", model, 13)
+    result = snn.simulate(net, 1.0, dt=DT, engine=snn.EventDriven(threads=1))
+    assert len(result.spikes["a"]) == 0

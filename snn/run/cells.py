@@ -5,7 +5,7 @@ import torch
 
 from snn.contract import values_of
 from snn.exact import exact_math
-from snn.graph import trace
+from snn.graph import reachable, trace
 from snn.run import inputs, ir, loops, native
 from snn.run.memory import Words, aligned, part_bounds, stride_of
 from snn.run.state import PopulationState, in_flight
@@ -50,8 +50,8 @@ class PopulationCells:
         arriving = inputs.nodes(p, self.sources)
         self.traced = self._trace(whole, arriving, p.initial)
         revived = self._revived(saved)
-        if revived:
-            # Saved under other drives: such a state still moves, so that nothing here is at rest for good.
+        if revived or self._differ():
+            # Saved under other drives, a state still moves, so that nothing here is at rest for good.
             self.skips = False
             self.traced = self._trace(whole, arriving, {**p.initial, **revived})
         probes = {k: self._arriving(k[2:], arriving) for k in self.kept if k.startswith("x.")}
@@ -70,6 +70,12 @@ class PopulationCells:
         states = [k for k in self.kept if not k.startswith("x.")]
         return trace(self.plan.model, self.n, lengths, arriving, keep=states, initial=initial,
                      show=self.plan.shows)
+
+    def _differ(self):
+        """Whether a constant depends on the neuron and on the steps taken at once: where nothing ever arrives."""
+        t = self.traced
+        nodes = reachable([*(t.state[name] for name in t.live), *([] if t.fired is None else [t.fired])])
+        return any(node.value is not None and node.value.ndim == 2 and node.value.shape[-1] > 1 for node in nodes)
 
     def _revived(self, saved):
         """{state: saved values} of the states that would be constants, were they not saved away from rest."""
@@ -142,13 +148,14 @@ class PopulationCells:
         if not self.plan.shows:
             return
         model, depth = self.plan.model.bind(self.n, torch.float64), self.plan.shown
-        known = {name: torch.from_numpy(self.rows[r, : self.n].astype(np.float64))
-                 for r, name in enumerate(self.code.rows) if not name.startswith("x.")}
-        state = self.plan.model.State(*(known.get(k, torch.as_tensor(v)) for k, v in model.rest()._asdict().items()))
+        # A state that nothing reads has no row.
+        known = {**self.plan.initial, **{k: self.rows[r, : self.n] for r, k in enumerate(self.code.rows)}}
+        state = self.plan.model.State(*(torch.as_tensor(np.asarray(known.get(k, v), np.float64))
+                                        for k, v in model.rest()._asdict().items()))
         with exact_math(), torch.no_grad():
             now = values_of(model, state, self.plan.shows)
         for name, rows in self._shown_rows():
-            rows[:, : self.n] = now[name].expand(self.n).numpy()
+            rows[:, : self.n] = np.asarray(now[name])
             for r, value in enumerate(saved.get(name, ())[:depth]):
                 slot = (step - 1 - r) % depth
                 rows[slot, : self.n] = rows[slot + depth, : self.n] = value

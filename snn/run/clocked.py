@@ -1,5 +1,6 @@
 """The clocked engine: torch, any device, several runs of one network at once."""
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,8 +96,14 @@ class ClockedSession(Session):
                     c.advance(self.step)
                 self._record(self.step)
                 self.step += 1
-        for c in self.cells:
-            c.check_numbers()
+        self._check_numbers()
+
+    def _check_numbers(self):
+        """RunError where a state became NaN: the first step, of it the first population, of it the first neuron."""
+        found = [(*divmod(at, c.n), c) for c in self.cells if (at := int(c.first_nan)) >= 0]
+        if found:
+            k, neuron, cells = min(found, key=lambda one: one[0])
+            raise not_a_number(cells.plan.name, neuron, k, self.plan.dt)
 
     def _couple(self, coupling, k):
         c = coupling.c
@@ -150,6 +157,7 @@ class _Cells:
         self.rings = [torch.zeros(depth, self.B, p.n, **self.options) for depth in p.rings]
         self.recent, self.arrived = {}, {}
         self.fired = torch.zeros(self.B, dtype=torch.int64, device=session.device)
+        # step * n + neuron, so that nothing waits for the device within a block
         self.first_nan = torch.tensor(-1, device=session.device)
         if p.replayed:
             self.schedule = p.model.schedule(session.plan.dt)
@@ -166,14 +174,7 @@ class _Cells:
 
     def _values(self):
         shown = values_of(self.model, self.state, self.plan.shows)
-        return {k: v.expand(self.B, self.n) for k, v in shown.items()}
-
-    def check_numbers(self):
-        """RunError where a state became NaN."""
-        k = int(self.first_nan)
-        if k >= 0:
-            bad = sum(torch.isnan(v).expand(self.B, self.n) for v in self.state) > 0
-            raise not_a_number(self.plan.name, int(torch.nonzero(bad)[0, 1]), k, self.session.plan.dt)
+        return {k: torch.as_tensor(v, **self.options).expand(self.B, self.n) for k, v in shown.items()}
 
     def _initial(self, name, rest):
         spec = self.plan.init.get(name)
@@ -199,8 +200,9 @@ class _Cells:
                 if z is None
                 else torch.nonzero(z.expand(self.B, self.n))
             )
-            nan = torch.stack([torch.isnan(v).any() for v in self.state]).any()
-            self.first_nan = torch.where((self.first_nan < 0) & nan, k, self.first_nan)
+            nan = functools.reduce(torch.logical_or, map(torch.isnan, self.state)).expand(self.B, self.n).any(0)
+            at = k * self.n + nan.byte().argmax()
+            self.first_nan = torch.where((self.first_nan < 0) & nan.any(), at, self.first_nan)
             if self.shown is not None:
                 self.shown.put(self._values(), k)
         self.recent[k], self.latest = fired, k

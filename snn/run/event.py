@@ -69,9 +69,11 @@ def is_count(value, most):
 
 
 def choose_threads(plan):
-    """Threads worth their barrier: from neurons and synapses at an assumed 10 Hz, one per ``WORK_PER_THREAD`` ns of a
-    step."""
-    work = 1.5 * plan.n_neurons + plan.n_synapses * 10.0 * plan.dt * 1e-3 * 1.5
+    """Threads worth their barrier: from neurons, synapses at an assumed 10 Hz and graded connections, which are read in
+    every step; one per ``WORK_PER_THREAD`` ns of a step."""
+    spikes = sum(p.csr.n_synapses for p in plan.projections) * 10.0 * plan.dt * 1e-3
+    graded = sum(c.n_synapses for c in plan.couplings if c.csr is not None)
+    work = 1.5 * plan.n_neurons + 1.5 * spikes + 0.7 * graded
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return int(max(1, min(available, work // WORK_PER_THREAD)))
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 from snn.graph import reachable
-from snn.run.block import BOOL, I8, I32, I64, POINTER, Block
+from snn.run.block import I8, I32, I64, Block
 from snn.run.vectors import Vectors
+from snn.run.watch import decides, watch, watched
 
 CHUNK = 256
 """Neurons per chunk, the unit in which silence is skipped and in which threads divide a population."""
@@ -92,9 +93,7 @@ class _Update:
         self.traced, self.dtype, self.n_ports, self.skips = traced, dtype, n_ports, skips
         self.fired = traced.fired
         self.stored = {**{name: traced.state[name] for name in traced.live}, **probes}
-        # A model that never fires is looked at in its first state, others in what decides whether they fire.
-        first = next(iter(self.stored.values()), None) if self.fired is None else None
-        self.watched = first if first is not None and first.kind == "varying" else None
+        self.watched = watched(traced)
         roots = [*self.stored.values(), *traced.shown.values(), self.fired]
         self.order = reachable([node for node in roots if node is not None])
         self.uniforms = tuple(n for n in self.order if n.kind == "uniform" and n.op != "literal")
@@ -205,8 +204,8 @@ class _Update:
             self._show()
         for base in self.inputs:
             self.v.store(self.v.number(0.0), base, i)
-        if self.watched is not None:
-            self._watch(self.values[self.watched.index])
+        if self.watched:
+            self._watch(self.watched)
         return count if self.fired is None else self._collect(self.values[self.fired.index], count)
 
     def _tuple(self):
@@ -215,23 +214,17 @@ class _Update:
 
     def _show(self):
         """Store what is shown, the values of a unit side by side, in both copies of the row."""
-        values = [self.values[node.index] for node in self.traced.shown.values()]
+        nodes = self.traced.shown.values()
+        values = [self.b.uitofp(x, self.v.real) if node.is_boolean else x
+                  for node, x in ((node, self.values[node.index]) for node in nodes)]
         values += [self.v.number(0.0)] * (self._tuple() - len(values))
         x = interleaved(self.b, values)
         for row in self.shown:
             self.b.store(x, self.k.at(row, self.i, len(values) * self.v.size), align=self.v.size)
 
-    def _watch(self, x):
-        """Note a neuron whose value is no number, and end the loop after this step."""
-        k, b, v = self.k, self.b, self.v
-        lanes = ir.IntType(v.lanes)
-        nan = b.bitcast(b.fcmp_unordered("uno", x, x), lanes)
-        with b.if_then(b.icmp_unsigned("!=", nan, ir.Constant(lanes, 0)), likely=False):
-            # Lanes behind the last neuron hold nothing that means anything.
-            neuron = b.add(self.i, b.zext(b.cttz(nan, ir.Constant(BOOL, 0)), I64))
-            with b.if_then(b.icmp_signed("<", neuron, self.n)):
-                b.store(neuron, k.at(k.word(Words.NAN), k.part, 8))
-                b.atomic_rmw("min", b.inttoptr(k.word(Words.STOP), POINTER), k.step, "monotonic")
+    def _watch(self, nodes):
+        k, W, values = self.k, Words, [self.values[node.index] for node in nodes]
+        watch(k, self.v, values, self.i, self.n, k.at(k.word(W.NAN), k.part, 8), k.word(W.STOP))
 
     def _row(self, r):
         return self.b.add(self.b.mul(self.stride, self.k.i64(r)), self.i)
@@ -249,7 +242,7 @@ class _Update:
             return v.load(self.inputs[node.attr[0]], self.i)
         if op == "noise":
             return v.noise(v.bits(self.keys[node.index], self.i))
-        if node is self.fired and self._decides():
+        if node is self.fired and decides(node):
             # NaN passes as a spike, which costs nothing; the run ends there.
             return self.b.fcmp_unordered(">=", *(self.values[a.index] for a in node.args))
         if op == "tail":
@@ -267,17 +260,13 @@ class _Update:
         x = b.fmul(b.fadd(low, v.number(0.5)), v.number(2.0**-32))
         return b.select(b.icmp_signed("<", bits, v.number(0, v.integers)), b.fneg(x), x)
 
-    def _decides(self):
-        """Whether neurons fire by a comparison of what varies, so that a margin that is no number is found there."""
-        return self.fired.op == "ge" and self.fired.kind == "varying" and self.fired.args[0].kind == "varying"
-
     def _collect(self, fired, count):
         """Append the neurons whose lane fired; lanes behind the last neuron do not count."""
-        if self._decides():
+        if decides(self.fired):
             lanes = ir.IntType(self.v.lanes)
             some = self.b.icmp_unsigned("!=", self.b.bitcast(fired, lanes), ir.Constant(lanes, 0))
             with self.b.if_then(some, likely=False):
-                self._watch(self.values[self.fired.args[0].index])
+                self._watch(self.fired.args[:1])
         return self.v.append_lanes(fired, self.i, self.ids, count, below=self.n)
 
 

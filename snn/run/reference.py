@@ -184,7 +184,8 @@ class _Cells:
             self.shown.restore({} if saved is None else saved.shown, 0 if saved is None else at)
 
     def _values(self):
-        return {k: v.expand(self.n) for k, v in values_of(self.model, self.state, self.plan.shows).items()}
+        shown = values_of(self.model, self.state, self.plan.shows)
+        return {k: torch.as_tensor(v, dtype=torch.float64).expand(self.n) for k, v in shown.items()}
 
     def advance(self, k):
         if self.plan.replayed:

@@ -91,13 +91,15 @@ class RunState:
         """Raise :class:`RunError` where this state does not belong to ``plan``."""
         mine, other = self.summary, plan.summary()
         self._check_rules(mine["projections"], other["projections"])
-        for key in ("dt", "seed", "dtype", "populations", "projections"):
+        for key in ("dt", "seed", "dtype", "populations"):
             if mine.get(key) != other[key]:
-                raise RunError(
-                    f"simulate.state: its {key} is {mine.get(key)!r}, that of this run {other[key]!r}. "
-                    "Continue with the same network, dt, seed and precision."
-                )
-
+                raise RunError(f"simulate.state: its {key} is {mine.get(key)!r}, that of this run {other[key]!r}. "
+                               "Continue with the same network, dt, seed and precision.")
+        for name in {**mine["projections"], **other["projections"]}:
+            a, b = (of.get(name, "missing") for of in (mine["projections"], other["projections"]))
+            if a != b:
+                raise RunError(f"simulate.state: its projection {name!r} is {a}, that of this run {b}. Continue with "
+                               "the same connections; their weights may change.")
 
     def _check_rules(self, mine, other):
         for name in mine.keys() & other.keys():
