@@ -1,8 +1,8 @@
 """The response of a neuron model to a step of input, as a small picture: ``python docs/responses.py MODEL PNG``.
 
 A step is given on the first port that takes currents or rates, for 100 ms after 25 ms of nothing. Its size is the
-smallest of a geometric series at which the model fires five times more than without; for a model that never fires, the one that
-moves its first state by about one.
+smallest of a geometric series at which the model fires five times more than without; for a model that never fires,
+the one that moves its first state by about one.
 """
 import sys
 

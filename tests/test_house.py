@@ -25,7 +25,8 @@ FLOORS = [
     "snn.operations snn.silence snn.encoding snn.neurons snn.plasticity snn.datasets",
     "snn.plan snn.plan_coupling snn.plan_plastic snn.plan_population",
     "snn.run snn.train snn.record snn.result snn.traces snn.sink snn.export snn.plot snn.readout",
-    "snn.circuits snn.cli snn.demo snn.doctor snn.experiment snn.items snn.info snn.models snn.train_file snn.train_file_data",
+    "snn.circuits snn.cli snn.demo snn.doctor snn.experiment snn.items snn.info snn.models snn.train_file "
+    "snn.train_file_data",
 ]
 # Imports upward that are there for the sake of the caller, inside the function that needs them.
 DOORS = {("snn.network", "snn.train.deploy")}
