@@ -14,6 +14,7 @@ PARTS = {
     "plasticity": ("benchmarks.plasticity.command", "learning networks beside NEST and Brian2, and what they learn"),
     "training": ("benchmarks.training.command", "a training step beside SpikingJelly, snnTorch, Norse, Sinabs, DCLS"),
     "oscillators": ("benchmarks.oscillators.command", "order parameters, hysteresis and cost of coupled oscillators"),
+    "company": ("benchmarks.company", "whitening, gain control, dendrites, astrocytes, homeostasis beside theory"),
     "akorn": ("benchmarks.akorn.command", "vector oscillators beside networks of equal size: Sudoku, objects"),
     "peers": ("benchmarks.environments", "make and list the peers' environments"),
 }

@@ -64,7 +64,7 @@ class Layer(Stateful):
     def __init__(self, model, n=None, *, dt, fire=_DEFAULT, learn=(), port=None, emit=None, detach_reset=False,
                  step_mode="m"):
         super().__init__()
-        where = f"Layer({type(model).__name__})"
+        where = f"{type(self).__name__}({type(model).__name__})"
         self.n, self.dt = checked_model(model, n, dt, where), float(dt)
         if not callable(fire):
             raise ModelError(f"{where}.fire: is {fire!r}. A surrogate such as ATan() is expected.")
