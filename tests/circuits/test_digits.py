@@ -108,7 +108,7 @@ def test_it_is_saved_and_goes_on(learnt, tmp_path):
     (lambda: DigitNet(10, seed=1).save("net.npz"), RunError, "nothing was learnt yet"),
     (lambda: DigitNet.load("nowhere.npz"), MissingFile, "no such file"),
     (lambda: DigitNet.load(__file__), DataError, "is no file of a DigitNet"),
-], ids=str)
+], ids=lambda value: value if isinstance(value, str) else "")
 def test_refusals(call, error, message):
     with pytest.raises(error, match=message):
         call()

@@ -34,7 +34,8 @@ def drive(T=20, B=3, n=6, dtype=torch.float64, seed=0):
 def test_equals_a_plain_loop(Model, run_eagerly):
     """Spikes and every state variable of every model, from the loop that the tests of neurons use."""
     x = noise(Model(), 60, 5, seed=2)
-    layer = Layer(Model(), 5, dt=0.5)
+    dt = min(0.5, Model().max_dt() or 0.5)
+    layer = Layer(Model(), 5, dt=dt)
     inputs = {p: torch.as_tensor(a)[:, None].expand(60, 2, 5) for p, a in x.items()}
     names = Model.State._fields
     if run_eagerly:
@@ -44,7 +45,7 @@ def test_equals_a_plain_loop(Model, run_eagerly):
         result = layer.run(inputs, traces=(*names, layer.emit))
         assert layer.why_eager is None
     for name in names:
-        expected, fired, _ = run(Model(), 60, 0.5, x, n=5, record=name)
+        expected, fired, _ = run(Model(), 60, dt, x, n=5, record=name)
         np.testing.assert_allclose(result.traces[name][:, 1], expected, rtol=1e-9, atol=1e-9, err_msg=name)
         np.testing.assert_allclose(getattr(result.state, name)[1], expected[-1], rtol=1e-9, atol=1e-9)
     assert torch.equal(result.out, result.traces[layer.emit])
