@@ -104,7 +104,7 @@ def test_rings_and_lists_are_as_long_as_the_delays():
 def test_the_plan_explains_itself(name):
     plan = make_plan(case(name).net, DT)
     lines = repr(plan).splitlines()
-    assert len(lines) == 1 + len(plan.populations) + len(plan.projections)
+    assert len(lines) == 1 + len(plan.populations) + len(plan.projections) + len(plan.couplings)
     assert f"{plan.n_neurons} neurons, {plan.n_synapses} synapses" in lines[0]
     assert all(
         any(word in line for word in ("stepped: ", "skipped over silence", "replayed"))
