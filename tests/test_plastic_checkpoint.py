@@ -77,7 +77,10 @@ def through_file(tmp_path):
     return through
 
 
-@pytest.mark.parametrize("engine", ["reference", "event2", "event1 float32", "clocked float32"])
+@pytest.mark.parametrize("engine", [
+    pytest.param("reference", marks=pytest.mark.slow), "event2", "event1 float32",
+    pytest.param("clocked float32", marks=pytest.mark.slow),        # 15 s together
+])
 @pytest.mark.parametrize("name", CASES)
 def test_a_split_run_is_the_whole_run(name, engine):
     assert_split_is_whole(name, engine, 17)

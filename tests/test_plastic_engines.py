@@ -102,8 +102,9 @@ def test_lists_of_rules(names, engine):
 
 
 @pytest.mark.parametrize("delay", [1.0, snn.Choice((1.0, 1.5, 3.0))], ids=["one", "per synapse"])
-@pytest.mark.parametrize("dendritic", [None, 0.5, 1.0, 0.0])
-@pytest.mark.parametrize("names", [("PairSTDP",), ("RewardSTDP",), ("Clopath",)], ids="".join)
+@pytest.mark.parametrize("dendritic", [None, pytest.param(0.5, marks=pytest.mark.slow), 1.0, 0.0])
+@pytest.mark.parametrize("names", [("PairSTDP",), pytest.param(("RewardSTDP",), marks=pytest.mark.slow), ("Clopath",)],
+                         ids="".join)
 def test_where_the_delay_lies(names, dendritic, delay):
     net = recurrent(several(*names), n=560, dendritic=dendritic, delay=delay)
     expected = run(net, snn.Reference(), 10.0, every=2.5)
