@@ -7,7 +7,7 @@ import torch
 
 from snn.contract import Neuron, Value, choose, ms, mV, nS, pA, param
 from snn.neurons.alpha_lif import alpha_flow, first_moment
-from snn.neurons.coba_lif import mean_decay
+from snn.neurons.coba_lif import mean_decay, relaxed
 from snn.neurons.lif import above_threshold, fastest, slowest
 
 
@@ -71,9 +71,7 @@ class AlphaCobaLIF(Neuron):
         held = s.ref > 0.5 * dt
         g_e = alpha_mean(s.g_exc, s.y_exc, dt, self.tau_exc)
         g_i = alpha_mean(s.g_inh, s.y_inh, dt, self.tau_inh)
-        g = self.g_L + g_e + g_i
-        v_inf = (self.g_L * self.E_L + s.i + g_e * self.E_exc + g_i * self.E_inh) / g
-        v = v_inf + (s.v - v_inf) * torch.exp(-(dt / self.C_m) * g)
+        v = relaxed(self, s, g_e, g_i, dt)
         g_exc, y_exc = alpha_flow(s.g_exc, s.y_exc, dt, self.tau_exc)
         g_inh, y_inh = alpha_flow(s.g_inh, s.y_inh, dt, self.tau_inh)
         return self.State(v=torch.where(held, s.v, v), ref=torch.where(held, s.ref - dt, -1.0),

@@ -65,9 +65,7 @@ class CobaLIF(Neuron):
         held = s.ref > 0.5 * dt
         g_e = s.g_exc * mean_decay(dt, self.tau_exc)
         g_i = s.g_inh * mean_decay(dt, self.tau_inh)
-        g = self.g_L + g_e + g_i
-        v_inf = (self.g_L * self.E_L + s.i + g_e * self.E_exc + g_i * self.E_inh) / g
-        v = v_inf + (s.v - v_inf) * torch.exp(-(dt / self.C_m) * g)
+        v = relaxed(self, s, g_e, g_i, dt)
         return self.State(v=torch.where(held, s.v, v), ref=torch.where(held, s.ref - dt, -1.0),
                           g_exc=s.g_exc * torch.exp(-dt / self.tau_exc),
                           g_inh=s.g_inh * torch.exp(-dt / self.tau_inh), i=s.i)
@@ -83,6 +81,14 @@ class CobaLIF(Neuron):
 
     def max_dt(self):
         return 0.5 * min(fastest(self.C_m) / slowest(self.g_L), fastest(self.tau_exc, self.tau_inh))
+
+
+def relaxed(model, s, g_exc, g_inh, dt):
+    """V after ``dt`` with the conductances constant: v_inf + (V - v_inf) exp(-g dt / C_m), g all of them together,
+    v_inf where their currents and the current of the state ``s`` balance. Of a model with the fields of CobaLIF."""
+    g = model.g_L + g_exc + g_inh
+    v_inf = (model.g_L * model.E_L + s.i + g_exc * model.E_exc + g_inh * model.E_inh) / g
+    return v_inf + (s.v - v_inf) * torch.exp(-(dt / model.C_m) * g)
 
 
 def mean_decay(dt, tau):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 
 from snn.contract import Neuron, Value, choose, ms, mV, nS, pA, param
-from snn.neurons.coba_lif import mean_decay
+from snn.neurons.coba_lif import mean_decay, relaxed
 from snn.neurons.lif import above_threshold, fastest, slowest
 
 
@@ -73,9 +73,7 @@ class DiehlCook(Neuron):
         held = s.ref > 0.5 * dt
         g_e = s.g_exc * mean_decay(dt, self.tau_exc)
         g_i = s.g_inh * mean_decay(dt, self.tau_inh)
-        g = self.g_L + g_e + g_i
-        v_inf = (self.g_L * self.E_L + s.i + g_e * self.E_exc + g_i * self.E_inh) / g
-        v = v_inf + (s.v - v_inf) * torch.exp(-(dt / self.C_m) * g)
+        v = relaxed(self, s, g_e, g_i, dt)
         # Of theta a step takes less than single precision can subtract; it is summed up until it counts (Kahan).
         change = s.theta * torch.expm1(-dt / self.tau_theta) - s.fine
         theta = s.theta + change

@@ -76,5 +76,5 @@ class EIPair(Neuron):
 
 
 def softplus(v):
-    """log(1 + e^v) without overflow, to 1e-16 (engines compile no log1p of a state)."""
+    """log(1 + e^v) without overflow, to 1e-16."""
     return torch.maximum(v, torch.zeros_like(v)) + torch.log(1.0 + torch.exp(-torch.abs(v)))

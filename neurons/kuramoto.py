@@ -1,20 +1,15 @@
 """Kuramoto phase oscillator."""
-import math
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 
-from snn.contract import Neuron, Value, choose, param, unitless
-
-TURN = 2.0 * math.pi
-
-rad = Annotated[Any, "rad"]
-rad_per_ms = Annotated[Any, "rad/ms"]
+from snn.contract import Value, param, unitless
+from snn.neurons.phase import TURN, PhaseOscillator, rad, rad_per_ms, unwound
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Kuramoto(Neuron):
+class Kuramoto(PhaseOscillator):
     """Phase oscillator that is pulled by the sines of phase differences; with a lag, the Sakaguchi-Kuramoto model.
 
     Formula
@@ -58,8 +53,6 @@ class Kuramoto(Neuron):
     sigma: Value = param(0.0, unit="rad/sqrt(ms)", doc="size of the noise, sqrt(2 D)", at_least=0)
     prc: Value = param(0.0, unit="1", doc="share of the phase response that depends on the phase")
 
-    coupled: ClassVar[tuple] = ("sin", "cos")
-
     class State(NamedTuple):
         theta: rad
         drive: rad_per_ms
@@ -70,24 +63,9 @@ class Kuramoto(Neuron):
         last_cos: rad_per_ms
         begun: unitless
 
-    class Ports(NamedTuple):
-        sin: rad_per_ms
-        cos: rad_per_ms
-        drive: rad_per_ms
-        phase: rad
-        normal: unitless
-
-    class Outputs(NamedTuple):
-        sin: unitless
-        cos: unitless
-
     def rest(self):
         return self.State(theta=0.0, drive=0.0, xi=0.0, pull_sin=0.0, pull_cos=0.0, last_sin=0.0, last_cos=0.0,
                           begun=0.0)
-
-    def couple(self, s, x):
-        return s._replace(pull_sin=ahead(x.sin, s.last_sin, s.begun), pull_cos=ahead(x.cos, s.last_cos, s.begun),
-                          last_sin=x.sin, last_cos=x.cos, begun=torch.ones_like(s.begun))
 
     def flow(self, s, dt):
         half = (0.5 * dt) * (self.omega + s.drive)
@@ -102,27 +80,3 @@ class Kuramoto(Neuron):
     def receive(self, s, x):
         theta = s.theta + x.phase * (1.0 - self.prc * torch.cos(s.theta))
         return s._replace(theta=unwound(theta), drive=x.drive, xi=x.normal)
-
-    def margin(self, s):
-        return s.theta / TURN - 1.0
-
-    def reset(self, s, z):
-        return s._replace(theta=choose(z, within_a_turn(s.theta), s.theta))
-
-    def emit(self, s):
-        return self.Outputs(sin=torch.sin(s.theta), cos=torch.cos(s.theta))
-
-
-def ahead(now, last, begun):
-    """A value half a step ahead, from now and one step ago; that of now where there was no step before."""
-    return now + (0.5 * begun) * (now - last)
-
-
-def within_a_turn(theta):
-    """The phase without its whole turns, in [0, 2 pi)."""
-    return theta - TURN * torch.floor(theta * (1.0 / TURN))
-
-
-def unwound(theta):
-    """The phase without its whole turns backward; it is above -2 pi then."""
-    return theta - TURN * torch.clamp(torch.floor(theta * (1.0 / TURN)) + 1.0, max=0.0)

@@ -48,7 +48,7 @@ class PoissonSource(Neuron):
 
     def flow(self, s, dt):
         p = -torch.expm1(-self.rate * (dt / 1000.0))
-        # Nothing on the port leaves p as it is to the last bit; expm1 is for parameters alone.
+        # Nothing on the port leaves p as it is to the last bit.
         return s._replace(p=p + (1.0 - p) * (1.0 - torch.exp(-(dt / 1000.0) * s.r)))
 
     def receive(self, s, x):

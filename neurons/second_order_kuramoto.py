@@ -1,15 +1,15 @@
 """Kuramoto phase oscillator with inertia."""
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 
-from snn.contract import Neuron, Value, choose, param, unitless
-from snn.neurons.kuramoto import TURN, ahead, rad, rad_per_ms, unwound, within_a_turn
+from snn.contract import Value, param, unitless
+from snn.neurons.phase import TURN, PhaseOscillator, rad, rad_per_ms, unwound
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class SecondOrderKuramoto(Neuron):
+class SecondOrderKuramoto(PhaseOscillator):
     """Phase oscillator with inertia and damping: a generator in a power grid, a pendulum, a firefly.
 
     Formula
@@ -41,8 +41,6 @@ class SecondOrderKuramoto(Neuron):
     alpha: Value = param(0.0, unit="rad", doc="phase lag of the coupling")
     sigma: Value = param(0.0, unit="rad/sqrt(ms)", doc="size of the noise, sqrt(2 D)", at_least=0)
 
-    coupled: ClassVar[tuple] = ("sin", "cos")
-
     class State(NamedTuple):
         theta: rad
         v: rad_per_ms
@@ -54,24 +52,9 @@ class SecondOrderKuramoto(Neuron):
         last_cos: rad_per_ms
         begun: unitless
 
-    class Ports(NamedTuple):
-        sin: rad_per_ms
-        cos: rad_per_ms
-        drive: rad_per_ms
-        phase: rad
-        normal: unitless
-
-    class Outputs(NamedTuple):
-        sin: unitless
-        cos: unitless
-
     def rest(self):
         return self.State(theta=0.0, v=self.omega / self.gamma, drive=0.0, xi=0.0, pull_sin=0.0, pull_cos=0.0,
                           last_sin=0.0, last_cos=0.0, begun=0.0)
-
-    def couple(self, s, x):
-        return s._replace(pull_sin=ahead(x.sin, s.last_sin, s.begun), pull_cos=ahead(x.cos, s.last_cos, s.begun),
-                          last_sin=x.sin, last_cos=x.cos, begun=torch.ones_like(s.begun))
 
     def flow(self, s, dt):
         rate = self.gamma / self.m
@@ -86,12 +69,3 @@ class SecondOrderKuramoto(Neuron):
 
     def receive(self, s, x):
         return s._replace(theta=unwound(s.theta + x.phase), drive=x.drive, xi=x.normal)
-
-    def margin(self, s):
-        return s.theta / TURN - 1.0
-
-    def reset(self, s, z):
-        return s._replace(theta=choose(z, within_a_turn(s.theta), s.theta))
-
-    def emit(self, s):
-        return self.Outputs(sin=torch.sin(s.theta), cos=torch.cos(s.theta))

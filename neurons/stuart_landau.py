@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 import torch
 
 from snn.contract import Neuron, Value, param, unitless
-from snn.neurons.kuramoto import TURN, ahead
+from snn.neurons.phase import TURN, ahead
 
 per_ms = Annotated[Any, "1/ms"]
 

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from snn.contract import Neuron, Value, choose, numbers, param, unitless
-from snn.neurons.kuramoto import TURN, rad
 from snn.neurons.lif import fastest
+from snn.neurons.phase import TURN, rad
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

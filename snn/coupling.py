@@ -44,17 +44,21 @@ class Coupling:
 
 def outputs_of(model):
     """Names of what a model can show: its outputs and its states."""
-    kinds = [getattr(model, kind, None) for kind in ("Outputs", "State")]
-    return tuple(dict.fromkeys(name for kind in kinds if kind is not None for name in kind._fields))
+    return tuple(dict.fromkeys((*_fields(model, "Outputs"), *_fields(model, "State"))))
+
+
+def _fields(model, kind):
+    """Names of a NamedTuple of a model; none where there is no such thing (a replayed population)."""
+    return getattr(getattr(model, kind, None), "_fields", ())
 
 
 def checked_values(pre, post, values, difference):
     """``values`` as {port: name}, by default the outputs of ``pre`` that are coupled ports of ``post``."""
     source, target = pre.population.model, post.population.model
-    known, ports = outputs_of(source), getattr(getattr(target, "Ports", None), "_fields", ())
+    known, ports = outputs_of(source), _fields(target, "Ports")
     coupled = getattr(target, "coupled", ())
     if values is None:
-        values = {port: port for port in coupled if port in getattr(source, "Outputs", _None)._fields}
+        values = {port: port for port in coupled if port in _fields(source, "Outputs")}
         if not values:
             raise NetworkError(
                 f"Network.couple: {type(source).__name__} shows nothing by the name of a port that "
@@ -83,7 +87,3 @@ def checked_values(pre, post, values, difference):
             "Couple them one by one."
         )
     return dict(values)
-
-
-class _None:
-    _fields = ()

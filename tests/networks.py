@@ -62,7 +62,7 @@ def assert_same_state(a, b):
     assert (a.step, a.summary) == (b.step, b.summary)
     for name, mine in a.populations.items():
         other = b.populations[name]
-        for group in ("values", "inputs"):
+        for group in ("values", "inputs", "shown"):
             x, y = getattr(mine, group), getattr(other, group)
             for key in x.keys() & y.keys():
                 np.testing.assert_array_equal(x[key], y[key], err_msg=f"{name}.{group}.{key}")
