@@ -8,6 +8,7 @@ import statistics
 import numpy as np
 
 from benchmarks.output import Report
+from benchmarks.parts import add_part_arguments, chosen_parts
 
 COLUMNS = ("part", "setting", "quantity", "measured", "sd", "theory", "seeds", "note")
 PARTS = {}
@@ -20,22 +21,15 @@ def part(measure):
 
 
 def add_arguments(parser):
-    parser.add_argument("--part", dest="parts", default=",".join(PARTS), metavar="NAME",
-                        help=f"comma-separated, of: {', '.join(PARTS)}")
+    add_part_arguments(parser, PARTS)
     parser.add_argument("--seeds", type=int, default=3, help="runs per row")
-    parser.add_argument("--quick", action="store_true", help="small sizes and one seed, to see that all works")
-    parser.add_argument("--json", action="store_true", help="one JSON object per row")
-    parser.add_argument("--out", metavar="FILE", help="append the rows and a description of the machine to a file")
 
 
 def main(options):
     """Returns 0."""
     if options.seeds < 1:
         raise ValueError(f"company.seeds: is {options.seeds}. At least 1 is expected.")
-    names = [name for name in options.parts.split(",") if name]
-    for name in names:
-        if name not in PARTS:
-            raise ValueError(f"company.part: there is no part {name!r}. There are: {', '.join(PARTS)}.")
+    names = chosen_parts(options.parts, PARTS, "company")
     with Report(COLUMNS, as_json=options.json, save=options.out) as report:
         for name in names:
             for found in PARTS[name](1 if options.quick else options.seeds, options.quick):

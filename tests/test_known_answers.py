@@ -1,7 +1,5 @@
-"""Answers known from elsewhere: closed forms, an accurate ODE solver, published firing classes, traces of NEST."""
+"""Answers known from elsewhere: closed forms, an accurate ODE solver, firing classes (of NEST: ``tests/neurons``)."""
 import functools
-import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +9,6 @@ from neuron_runs import isi, run, times
 from scipy.integrate import solve_ivp
 
 from snn.neurons import LIF, AdEx, CobaLIF, CubaLIF, Izhikevich
-
-FIXTURES = Path(__file__).parent / "fixtures" / "nest"
-
 
 # Closed forms
 
@@ -198,56 +193,3 @@ def test_adex_bursting_repeats(adex):
 
 def test_adex_delayed_fires_late(adex):
     assert 100 < adex["delayed"][0] < 200
-
-
-# NEST
-
-
-def nest_case(model):
-    """Fixture as ``(meta, arrays, inputs of every step)``; an input acts in the step that ends ``delay`` after it."""
-    data = np.load(FIXTURES / f"{model}.npz")
-    meta = json.loads(str(data["meta"]))
-    steps, dt = len(data["v"]), meta["dt"]
-    inputs = {"current": np.zeros(steps)}
-    for t, value in data["current"]:
-        inputs["current"][round((t + meta["delay"]) / dt) - 1:] = value
-    for port, weight in meta["weights"].items():
-        inputs[port] = np.zeros(steps)
-        arrivals = np.rint((data[port] + meta["delay"]) / dt).astype(int) - 1
-        np.add.at(inputs[port], arrivals[arrivals < steps], weight)
-    return meta, data, inputs
-
-
-NAMES = {"tau_syn_ex": "tau_exc", "tau_syn_in": "tau_inh", "E_ex": "E_exc", "E_in": "E_inh"}
-
-
-@pytest.mark.parametrize("name, Model, tolerance", [
-    # Both solve the same equations exactly; what remains is rounding (measured: 2e-13 mV).
-    ("iaf_psc_delta", LIF, 1e-9),
-    ("iaf_psc_exp", CubaLIF, 1e-9),
-    # The same arithmetic in the same order (measured: no difference).
-    ("izhikevich", Izhikevich, 1e-9),
-    # NEST solves with an adaptive Runge-Kutta scheme, we with second order in dt (measured: 1.5e-4 mV at dt = 0.1 ms).
-    ("iaf_cond_exp", CobaLIF, 1e-3),
-])
-def test_same_trace_as_nest(name, Model, tolerance):
-    meta, data, inputs = nest_case(name)
-    params = {NAMES.get(k, k): v for k, v in meta["params"].items() if k != "consistent_integration"}
-    if Model is CobaLIF:
-        inputs["inh"] = -inputs["inh"]
-    v, fired, _ = run(Model(**params), len(data["v"]), meta["dt"], inputs)
-    assert len(data["spikes"]) >= 4
-    np.testing.assert_allclose(times(fired, meta["dt"]), data["spikes"], atol=1e-9)
-    np.testing.assert_allclose(v[:, 0], data["v"], rtol=0, atol=tolerance)
-
-
-def test_adex_follows_nest():
-    """NEST resets inside a step, at the moment V crosses V_peak; we at its end. So every spike may come one step later,
-    and the delays add up; below the upstroke the traces differ by the error of second order."""
-    meta, data, inputs = nest_case("aeif_psc_exp")
-    params = {{**NAMES, "V_th": "V_T"}.get(k, k): v for k, v in meta["params"].items()}
-    v, fired, _ = run(AdEx(**params), len(data["v"]), meta["dt"], inputs)
-    upstroke = round(data["spikes"][0] / meta["dt"]) - 50
-    np.testing.assert_allclose(v[:upstroke, 0], data["v"][:upstroke], rtol=0, atol=1e-3)
-    late = np.rint((times(fired, meta["dt"]) - data["spikes"]) / meta["dt"])
-    assert len(late) >= 4 and (late >= 0).all() and (late <= 1 + np.arange(len(late))).all()

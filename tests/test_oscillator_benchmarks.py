@@ -47,4 +47,4 @@ def test_where_a_curve_passes_the_level():
 
 def test_refuses_unknown_parts():
     with pytest.raises(ValueError, match="oscillators.part: there is no part 'oder'"):
-        command.chosen_parts("order,oder")
+        command.chosen_parts("order,oder", command.PARTS, "oscillators")

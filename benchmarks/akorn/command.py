@@ -6,21 +6,17 @@ they come, and ``table(rows)``. ``updates`` None means as the part sees fit; ``s
 import importlib
 import sys
 
-from benchmarks.plasticity.command import Tables
+from benchmarks.parts import Tables, add_part_arguments, chosen_parts
 
 PARTS = ("sudoku", "objects")
 
 
 def add_arguments(parser):
-    parser.add_argument("--part", dest="parts", default=",".join(PARTS), metavar="NAME",
-                        help=f"comma-separated, of: {', '.join(PARTS)}")
+    add_part_arguments(parser, PARTS)
     parser.add_argument("--seeds", type=int, default=3, help="trained networks per row")
     parser.add_argument("--updates", type=int, help="training budget per network, in updates; None: as the part says")
     parser.add_argument("--boards", default="4x4", help="comma-separated (sudoku), of: 4x4, 4x4-half, 6x6, 9x9")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that all works; rows say so")
-    parser.add_argument("--json", action="store_true", help="one JSON object per row")
-    parser.add_argument("--out", metavar="FILE", help="append the rows and a description of the machine to a file")
 
 
 def main(options):
@@ -29,10 +25,7 @@ def main(options):
         value = getattr(options, name)
         if value is not None and value < 1:
             raise ValueError(f"akorn.{name}: is {value}. At least 1 is expected.")
-    parts = [name for name in options.parts.split(",") if name]
-    for name in parts:
-        if name not in PARTS:
-            raise ValueError(f"akorn.part: there is no part {name!r}. There are: {', '.join(PARTS)}.")
+    parts = chosen_parts(options.parts, PARTS, "akorn")
     import torch
     before = torch.get_num_threads()
     torch.set_num_threads(options.threads)

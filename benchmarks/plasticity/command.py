@@ -4,23 +4,18 @@ A part is a module of this folder with ``measure(*, seeds, quick)``, which gives
 own equality comes first: where that is red, ``measure`` raises RuntimeError and the part has no figures.
 """
 import importlib
-import sys
 
-from benchmarks.output import Report
+from benchmarks.parts import Tables, add_part_arguments, chosen_parts
 
 PARTS = ("speed", "memory", "windows", "weights", "dense", "digits", "cam", "memories", "disinhibitory")
 
 
 def add_arguments(parser):
-    parser.add_argument("--part", dest="parts", default=",".join(PARTS), metavar="NAME",
-                        help=f"comma-separated, of: {', '.join(PARTS)}")
+    add_part_arguments(parser, PARTS)
     parser.add_argument("--runs", type=int, default=5, help="timed runs per side (speed); below 5 the rows say so")
     parser.add_argument("--seeds", type=int, default=3, help="networks per row (the other parts)")
     parser.add_argument("--peers", default="nest,brian2-cpp", help="comma-separated (speed); none for ours alone")
     parser.add_argument("--peers-dir", help="folder of the environments (default: SNN_PEERS or ~/.cache/snn/peers)")
-    parser.add_argument("--quick", action="store_true", help="small sizes, to see that all works; rows say so")
-    parser.add_argument("--json", action="store_true", help="one JSON object per row")
-    parser.add_argument("--out", metavar="FILE", help="append the rows and a description of the machine to a file")
 
 
 def main(options):
@@ -29,17 +24,9 @@ def main(options):
         if getattr(options, name) < least:
             raise ValueError(f"plasticity.{name}: is {getattr(options, name)}. At least {least} is expected.")
     with Tables(as_json=options.json, save=options.out) as report:
-        for part in chosen_parts(options.parts):
+        for part in chosen_parts(options.parts, PARTS, "plasticity"):
             run_part(part, options, report)
     return report.status
-
-
-def chosen_parts(text):
-    parts = [name for name in text.split(",") if name]
-    for name in parts:
-        if name not in PARTS:
-            raise ValueError(f"plasticity.part: there is no part {name!r}. There are: {', '.join(PARTS)}.")
-    return parts
 
 
 def run_part(part, options, report):
@@ -55,32 +42,3 @@ def run_part(part, options, report):
     except RuntimeError as error:
         report.add([{"red": str(error)}])
     report.end()
-
-
-class Tables(Report):
-    """A report of several parts: one table each, or one JSON object per row, which then names its part."""
-
-    def __init__(self, **how):
-        super().__init__((), **how)
-        self._part = self._table = None
-        self._first = 0
-
-    def __exit__(self, *exception):
-        if self.saved:
-            self.saved.close()
-
-    def begin(self, part, table):
-        self._part, self._table, self._first = part, table, len(self.rows)
-
-    def add(self, rows):
-        super().add([{"part": self._part, **row} for row in rows])
-
-    def end(self):
-        """Print the table of the part, and in any case on stderr what was red."""
-        mine = self.rows[self._first:]
-        shown = [row for row in mine if "red" not in row or len(row) > 2]
-        if not self.as_json and shown:
-            print(f"{self._part}\n{self._table(shown)}\n", file=self.file, flush=True)
-        for row in mine:
-            if "red" in row:
-                print(f"{self._part}: {row['red']}", file=sys.stderr)
