@@ -35,7 +35,8 @@ _HOME = {
                        "Edges Matrix",
         "snn.distributions": "Uniform Normal LogNormal Exponential Choice",
         "snn.spikes": "Spikes",
-        "snn.record": "RecordSpikes RecordState RecordMean RecordWeights Trace Result",
+        "snn.record": "RecordSpikes RecordState RecordMean RecordWeights RecordPlasticity Windows Around Trace Weights "
+                      "Result",
         "snn.run": "EventDriven Reference Clocked",
         "snn.run.simulate": "simulate start",
         "snn.run.state": "save load",

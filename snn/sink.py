@@ -7,6 +7,7 @@ The engine turns each thing to be recorded into a channel and hands what it find
     for every block of steps:
         sink.spikes("exc", steps, ids)              any number of times, in order
         sink.trace(channel, first_row, data)
+        sink.samples(channel, times, data)          for a gated channel, which keeps windows only
         sink.weights(channel, step, data)
         sink.commit(stop)                           the block is done: steps below `stop` are recorded
     sink.close(summary)
@@ -61,7 +62,8 @@ class SpikeChannel:
 class TraceChannel:
     """One variable of the neurons ``ids`` of one population, every ``every_steps`` steps, as ``dtype``.
 
-    Samples stand at the whole multiples of ``every_steps * dt`` counted from time 0.
+    Samples stand at the whole multiples of ``every_steps * dt`` counted from time 0. A ``gated`` channel keeps some of
+    them only: they are given with their times.
     """
 
     population: str
@@ -72,6 +74,7 @@ class TraceChannel:
     every_steps: int = 1
     dtype: type = np.float64
     first_step: int = 0
+    gated: bool = False
 
     @property
     def key(self):
@@ -97,7 +100,10 @@ class TraceChannel:
 
 @dataclass(frozen=True, eq=False)
 class WeightChannel:
-    """The weights of the synapses ``pre[j] -> post[j]`` of one projection, as ``dtype``, when the engine gives them."""
+    """The weights of the synapses ``pre[j] -> post[j]`` of one projection, as ``dtype``, when the engine gives them.
+
+    ``variable`` names another variable of these synapses instead of the weight.
+    """
 
     projection: str
     pre: np.ndarray
@@ -106,10 +112,11 @@ class WeightChannel:
     unit: str = ""
     dtype: type = np.float64
     first_step: int = 0
+    variable: str = ""
 
     @property
     def key(self):
-        return ("weights", self.projection)
+        return ("weights", f"{self.projection}.{self.variable}" if self.variable else self.projection)
 
     @property
     def width(self):
@@ -117,7 +124,7 @@ class WeightChannel:
 
     def collect(self, times, data, stop):
         """The recorded Weights."""
-        return Weights(self.projection, self.pre, self.post, times, data, self.unit)
+        return Weights(self.projection, self.pre, self.post, times, data, self.unit, self.variable)
 
 
 class Sink:
@@ -148,7 +155,7 @@ class Sink:
             raise RunError(f"{type(self).__name__}.open: channels begin at steps {sorted(firsts)}. "
                            "All must begin together.")
         self.stop = firsts.pop() if firsts else 0
-        self._rows = dict.fromkeys(self.channels, 0)
+        self._rows, self._last = dict.fromkeys(self.channels, 0), dict.fromkeys(self.channels, -np.inf)
         self._open()
 
     def spikes(self, population, steps, ids):
@@ -161,12 +168,25 @@ class Sink:
     def trace(self, channel, first_row, data):
         """Samples ``data`` [T, k] of a trace; ``first_row`` is the number of samples given before in this run."""
         channel, data = self._channel(channel.key), np.asarray(data)
-        if first_row != self._rows[channel.key] or data.ndim != 2 or data.shape[1] != channel.width:
+        if channel.gated or first_row != self._rows[channel.key] or data.ndim != 2 or data.shape[1] != channel.width:
             raise RunError(f"{type(self).__name__}.trace: rows from {first_row}, shape {data.shape} for {channel.key}. "
                            f"Rows from {self._rows[channel.key]}, shape (T, {channel.width}) were due.")
         if len(data):
             self._rows[channel.key] += len(data)
             self._append(channel, channel.times(first_row, len(data)), data)
+
+    def samples(self, channel, times, data):
+        """Samples ``data`` [T, k] of a gated trace at ``times`` [T], ms, later than all given before."""
+        channel, times, data = self._channel(channel.key), np.asarray(times, np.float64), np.asarray(data)
+        where = f"{type(self).__name__}.samples"
+        if not getattr(channel, "gated", False) or data.shape != (*times.shape, channel.width) or times.ndim != 1:
+            raise RunError(f"{where}: times {times.shape}, data {data.shape} for {channel.key}. "
+                           "A gated channel takes (T,) and (T, columns).")
+        if not (np.diff(times, prepend=self._last[channel.key]) > 0).all():
+            raise RunError(f"{where}: times of {channel.key} do not ascend. Each must be above all before.")
+        if len(times):
+            self._last[channel.key] = times[-1]
+            self._append(channel, times, data)
 
     def weights(self, channel, step, data):
         """Weights ``data`` [k] as they are after ``step`` (``first_step - 1``: before the run)."""

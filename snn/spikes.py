@@ -189,6 +189,11 @@ class Spikes:
         keep = ids >= 0
         return Spikes(self.times[keep], ids[keep], len(wanted) if renumber else self.n, self.duration, self.start)
 
+    def blocks(self, count=1 << 20):
+        """All spikes in order, as ``(times float64, ids int64)`` of at most ``count`` spikes each."""
+        step = int(_positive("Spikes.blocks.count", count))
+        return ((self.times[i:i + step], self.ids[i:i + step]) for i in range(0, len(self), step))
+
     def shift(self, ms):
         """The same spikes and window, ``ms`` later (earlier when negative)."""
         return Spikes(self.times + ms, self.ids, self.n, self.duration, self.start + ms)

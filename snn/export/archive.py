@@ -50,9 +50,10 @@ class Kind:
 
 KINDS = {
     "spikes": Kind(SpikeChannel, ("population", "n", "dt", "first_step"), {"ids": "recorded"}, ("times", "ids")),
-    "traces": Kind(TraceChannel, ("population", "variable", "unit", "dt", "every_steps", "dtype", "first_step"),
+    "traces": Kind(TraceChannel, ("population", "variable", "unit", "dt", "every_steps", "dtype", "first_step",
+                                   "gated"),
                    {"ids": "ids"}, ("times", "data")),
-    "weights": Kind(WeightChannel, ("projection", "unit", "dt", "dtype", "first_step"),
+    "weights": Kind(WeightChannel, ("projection", "unit", "dt", "dtype", "first_step", "variable"),
                     {"pre": "pre", "post": "post"}, ("times", "data")),
 }
 
@@ -183,7 +184,7 @@ def write(result, path, *, overwrite=False):
                                      trace.data.dtype, first))
         tables.append((trace.times, trace.data))
     for w in result.weights.values():
-        channels.append(WeightChannel(w.projection, w.pre, w.post, dt, w.unit, w.data.dtype, first))
+        channels.append(WeightChannel(w.projection, w.pre, w.post, dt, w.unit, w.data.dtype, first, w.variable))
         tables.append((w.times, w.data))
     sink.open(result.meta, channels)
     for channel, (times, values) in zip(channels, tables, strict=True):
@@ -231,6 +232,8 @@ def _fixed_bytes(channel):
 def _read_channel(group, kind):
     values = {}
     for name in kind.attributes:
+        if name not in group.attrs and name in ("gated", "variable"):
+            continue                                        # version 1 had neither
         value = group.attrs[name]
         values[name] = np.dtype(value) if name == "dtype" else getattr(value, "item", lambda value=value: value)()
     return kind.channel(**values, **{field: group[name][:] for field, name in kind.arrays.items() if name in group})

@@ -131,12 +131,16 @@ class Group:
 
     def weights(self, step):
         """The weights at the end of step ``step - 1``, [runs, synapses]; nothing changes by looking."""
-        now = self.applied(step)
+        return self.synapses_at(step)["weight"]
+
+    def synapses_at(self, step):
+        """All that synapses hold at the end of step ``step - 1``, named as in :meth:`per_synapse`; likewise."""
+        now = {**self.per_synapse(), "weight": self.applied(step)}
         if self.at is None or self.frozen:
             return now
         kept = {name: value.clone() for name, value in self.per_synapse().items()}
         self.flow(step - 1)
-        now = self.w.clone()
+        now = {name: value.clone() for name, value in self.per_synapse().items()}
         for name, value in self.per_synapse().items():
             value[...] = kept[name]
         return now

@@ -1,24 +1,36 @@
 """From requests to record to the channels that an engine fills; every request is checked here."""
 import numpy as np
 
-from snn.contract import steps_of
 from snn.coupling import outputs_of
 from snn.errors import RunError
-from snn.record import RecordMean, RecordSpikes, RecordState, RecordWeights, SpikeChannel, TraceChannel, WeightChannel
+from snn.record import (
+    RecordMean,
+    RecordPlasticity,
+    RecordSpikes,
+    RecordState,
+    RecordWeights,
+    SpikeChannel,
+    TraceChannel,
+)
+from snn.run.between import plastic_channel, weight_channel
 
 
 def channel_of(r, plan, first):
     """The channel that an engine fills for a request; raises where it names something that is not there."""
     if isinstance(r, RecordWeights):
-        return _weight_channel(r, plan, first)
+        return weight_channel(r, plan, first)
+    if isinstance(r, RecordPlasticity):
+        return plastic_channel(r, plan, first)
     if not isinstance(r, RecordSpikes | RecordState | RecordMean):
         raise RunError(
-            f"simulate.record: {r!r} is not a request. Use RecordSpikes, RecordState, RecordMean or RecordWeights."
+            f"simulate.record: {r!r} is not a request. Use RecordSpikes, RecordState, RecordMean, RecordWeights or "
+            "RecordPlasticity."
         )
     p = plan.population(r.population)
     if isinstance(r, RecordMean):
         one, kind = np.zeros(1, np.int64), np.dtype(plan.dtype).type
-        return TraceChannel(p.name, r.variable, _unit_of_value(p.model, r.value), one, plan.dt, r.every, kind, first)
+        return TraceChannel(p.name, r.variable, _unit_of_value(p.model, r.value), one, plan.dt, r.every, kind, first,
+                            gated=r.when is not None)
     if r.ids is not None and len(r.ids) and max(r.ids) >= p.n:
         raise RunError(
             f"{type(r).__name__}.ids: {max(r.ids)} is not a neuron of {p.name!r}, which has {p.n}. Use 0 to {p.n - 1}."
@@ -27,7 +39,8 @@ def channel_of(r, plan, first):
         return SpikeChannel(p.name, p.n, plan.dt, r.ids, first)
     ids = np.arange(p.n) if r.ids is None else np.asarray(r.ids, np.int64)
     return TraceChannel(
-        p.name, r.variable, _unit(p, r.variable), ids, plan.dt, r.every, np.dtype(plan.dtype).type, first
+        p.name, r.variable, _unit(p, r.variable), ids, plan.dt, r.every, np.dtype(plan.dtype).type, first,
+        gated=r.when is not None,
     )
 
 
@@ -65,33 +78,3 @@ def means(asked, net):
                 )
             wanted.setdefault(r.population, []).append(r.value)
     return wanted
-
-
-def _weight_channel(r, plan, first):
-    q = plan.projection(r.projection)
-    chosen = np.arange(q.csr.n_synapses) if r.synapses is None else np.asarray(r.synapses, np.int64)
-    if len(chosen) and chosen.max() >= q.csr.n_synapses:
-        raise RunError(
-            f"RecordWeights.synapses: {chosen.max()} is not a synapse of {q.name!r}, which has {q.csr.n_synapses}. "
-            f"Use numbers below {q.csr.n_synapses}."
-        )
-    pre = np.searchsorted(q.csr.indptr, chosen, side="right") - 1 + q.pre_offset
-    post = q.csr.targets[chosen].astype(np.int64) + q.post_offset
-    model = plan.populations[q.post].model
-    unit = model.units(model.Ports)[plan.populations[q.post].ports[q.port]]
-    return WeightChannel(q.name, pre, post, plan.dt, unit, np.dtype(plan.dtype).type, first)
-
-
-def weight_steps(asked, channels, plan, first, steps):
-    """[(channel, synapses, steps after which their weights are taken)]."""
-    due = []
-    for r, c in zip(asked, channels, strict=True):
-        if isinstance(r, RecordWeights):
-            last = first + steps - 1
-            chosen = slice(None) if r.synapses is None else np.asarray(r.synapses, np.int64)
-            taken = {last}
-            if r.every is not None:
-                every = max(1, int(steps_of(r.every, plan.dt, f"RecordWeights.every of {r.projection!r}")))
-                taken = {s for s in range(first - 1, last + 1) if (s + 1) % every == 0}
-            due.append((c, chosen, taken))
-    return due

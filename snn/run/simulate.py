@@ -6,11 +6,9 @@ blocks.
 """
 
 import contextlib
-import os
-import platform
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral, Real
 
 import numpy as np
@@ -18,17 +16,20 @@ import numpy as np
 from snn.errors import RunError
 from snn.interrupt import Interrupt
 from snn.plan import make_plan
-from snn.record import MemorySink, RecordMean, RecordSpikes, RecordState, RecordWeights
+from snn.record import RecordMean, RecordPlasticity, RecordSpikes, RecordState, RecordWeights
+from snn.run.between import samples
 from snn.run.event import EventDriven
-from snn.run.requests import channel_of, means, weight_steps
-from snn.run.state import RunState
+from snn.run.gates import Gate, engine_channels, with_gates
+from snn.run.outputs import checkpoint_path, meta_of, sinks_of
+from snn.run.requests import channel_of, means
+from snn.run.state import RunState, save
 
 BLOCK_SECONDS = 0.2
+CHECKPOINT_SECONDS = 60.0
 
 
-def simulate(
-    net, duration, *, dt=0.1, engine=None, seed=0, record=None, to=None, overwrite=False, state=None, progress=None
-):
+def simulate(net, duration, *, dt=0.1, engine=None, seed=0, record=None, to=None, overwrite=False, append=False,
+             state=None, checkpoint=None, progress=None):
     """Simulate a network.
 
     Parameters
@@ -37,10 +38,15 @@ def simulate(
         dt        ms
         engine    ``EventDriven()`` (default), ``Reference()`` or ``Clocked()``
         seed      of connections, initial values and noise
-        record    list of RecordSpikes, RecordState, RecordMean, RecordWeights; default: the spikes of all populations
+        record    list of RecordSpikes, RecordState, RecordMean, RecordWeights, RecordPlasticity; default: the spikes of
+                  all populations
         to        file that the recording is streamed to (native HDF5 archive); default: memory
+        append    go on in the file ``to``, which an earlier piece of this run has written (with ``state``); what it
+                  holds beyond the time of ``state`` is dropped, and computed anew
         state     a RunState to go on from (``result.state`` or ``snn.load``); the run goes on with the parameters,
                   weights and drives that the network has now
+        checkpoint  file that the state is saved to about once a minute and at the end, replacing the one before, so
+                  that a run that was killed can go on: ``state=snn.load(checkpoint), append=True``
         progress  True/False to force or forbid the progress bar; default: when stderr is a terminal
     Returns: :class:`snn.Result`. Ctrl-C ends the run after the current block; the Result holds what was recorded and
     ``meta["interrupted"]`` is True (a second Ctrl-C raises KeyboardInterrupt).
@@ -51,7 +57,9 @@ def simulate(
     engine = engine or EventDriven()
     steps = check_times(duration, dt)
     several = getattr(engine, "seeds", None)
-    ready = _prepare(net, dt, engine, seed, record, state, lambda: _sinks(to, overwrite, several))
+    saves = checkpoint_path(checkpoint, seeds=several, fresh=state is None and not overwrite)
+    ready = _prepare(net, dt, engine, seed, record, state, lambda: sinks_of(to, overwrite, append, several, state))
+    ready.saves = saves
     results = ready.run(duration, steps, progress)
     return results[0] if several is None else results
 
@@ -87,9 +95,10 @@ def _prepare(net, dt, engine, seed, record, state, sinks):
     plan = make_plan(net, dt, seed=seed, dtype=engine.dtype, stepped=stepped, shown=means(asked, net))
     if state is not None:
         state.check(plan)
-    channels = [channel_of(r, plan, state.step if state is not None else 0) for r in asked]
+    first = state.step if state is not None else 0
+    channels = [channel_of(r, plan, first) for r in asked]
     built = time.perf_counter()
-    session = engine.start(plan, channels, state)
+    session = engine.start(plan, engine_channels(asked, channels, plan, first), state)
     wall = {"build": built - started, "prepare": time.perf_counter() - built}
     return Prepared(plan, engine, session, asked, channels, sinks, wall)
 
@@ -105,36 +114,38 @@ class Prepared:
     channels: list
     sinks: object
     wall: dict
+    saves: object = None
     block: int = 16
 
     def run(self, duration, steps, progress, sinks=None):
         """Run ``steps`` steps into ``sinks``; one Result per sink."""
         sinks, first = sinks or self.sinks, self.session.step
         for sink in sinks:
-            sink.open(_meta(self.plan, self.engine, duration, first, self.session), self.channels)
-        due = weight_steps(self.asked, self.channels, self.plan, first, steps)
-        run = _Run(self.session, sinks, first + steps, due, progress, block=self.block)
-        return _execute(run, self)
+            sink.open(meta_of(self.plan, self.engine, duration, first, self.session, self.asked), self.channels)
+        due = samples(self.asked, self.channels, self.plan, first, steps)
+        gates = with_gates(sinks, self.asked, self.channels)
+        run = _Run(self.session, gates, first + steps, due, progress, self.saves, block=self.block)
+        return _execute(run, self, sinks)
 
 
-def _execute(run, ready):
+def _execute(run, ready, sinks):
     """Run, close the sinks whatever happens, and collect one Result per sink; pieces of a run carry no checkpoint."""
     done, whole = {"complete": False}, ready.sinks is not None
     try:
         interrupted = run.go()
-        ends = run.states() if whole else [None] * len(run.sinks)
+        ends = run.states() if whole else [None] * len(sinks)
         done = {"complete": not interrupted, "interrupted": interrupted, "wall_s": {**ready.wall, "run": run.seconds}}
         ready.block = run.block
     finally:
         if whole:
             run.session.close()
-        for sink in run.sinks:
+        for sink in sinks:
             sink.close(done)
     if interrupted:
         now = run.session.step * ready.plan.dt
         message = f"simulate: interrupted at {now:g} ms; the result holds what was recorded until then."
         warnings.warn(message, RuntimeWarning, stacklevel=4)
-    return [sink.result(plan=ready.plan, state=end) for sink, end in zip(run.sinks, ends, strict=True)]
+    return [sink.result(plan=ready.plan, state=end) for sink, end in zip(sinks, ends, strict=True)]
 
 
 @dataclass
@@ -146,39 +157,50 @@ class _Run:
     stop: int
     due: list
     progress: object
+    saves: object = None
     seconds: float = 0.0
     block: int = 16
+    saved: float = field(default_factory=time.perf_counter)
 
     def go(self):
         """Run to the end; returns whether it was interrupted."""
         session = self.session
-        self._weights(session.step - 1)
+        self._sample(session.step - 1)
         with Interrupt() as interrupt, _bar(session.step, self.stop, self.progress) as bar:
             while session.step < self.stop and not interrupt.asked:
                 before, t = session.step, time.perf_counter()
                 reached = session.advance(min(session.step + self.block, self.stop, self._next_due()))
                 took = time.perf_counter() - t
                 self.seconds += took
-                self._weights(reached - 1)
+                self._sample(reached - 1)
                 session.drain(*self.sinks)
+                self._save(time.perf_counter() - self.saved > CHECKPOINT_SECONDS)
                 bar.update(reached - before)
                 wanted = int((reached - before) * BLOCK_SECONDS / max(took, 1e-6))
                 self.block = max(1, min(wanted, 4 * self.block))
+            for gate in self.sinks:
+                if isinstance(gate, Gate):
+                    gate.finish(session.step)
+            self._save(True)
             return interrupt.asked
+
+    def _save(self, due):
+        """Keep a checkpoint on disk, behind everything that was recorded up to it."""
+        if due and self.saves is not None:
+            save(self.session.state(), self.saves, overwrite=True)
+            self.saved = time.perf_counter()
 
     def states(self):
         """Checkpoints, one per sink."""
         return [self.session.state(*([b] if len(self.sinks) > 1 else [])) for b in range(len(self.sinks))]
 
     def _next_due(self):
-        return min((s + 1 for _, _, steps in self.due for s in steps if s + 1 > self.session.step), default=self.stop)
+        return min((s + 1 for d in self.due for s in d.steps if s + 1 > self.session.step), default=self.stop)
 
-    def _weights(self, step):
-        for channel, synapses, steps in self.due:
-            if step in steps:
-                weights = np.atleast_2d(self.session.weights(channel.projection))
-                for b, sink in enumerate(self.sinks):
-                    sink.weights(channel, step, weights[min(b, len(weights) - 1)][synapses])
+    def _sample(self, step):
+        for d in self.due:
+            if step in d.steps:
+                d.give(self.session, self.sinks, step)
 
 
 @contextlib.contextmanager
@@ -222,46 +244,6 @@ def _check_seed_and_state(seed, state):
 
 
 def _requests(record):
-    if isinstance(record, RecordSpikes | RecordState | RecordMean | RecordWeights | str):
+    if isinstance(record, RecordSpikes | RecordState | RecordMean | RecordWeights | RecordPlasticity | str):
         raise RunError(f"simulate.record: is {record!r}. Give a list of requests, for instance [RecordSpikes('exc')].")
     return list(record)
-
-
-def _sinks(to, overwrite, seeds):
-    """One sink per run of the engine."""
-    if to is None:
-        return [MemorySink() for _ in seeds or (0,)]
-    if seeds is not None:
-        raise RunError(
-            "simulate.to: several runs at once cannot be streamed to one file. Leave it out, or run the seeds one "
-            "by one."
-        )
-    if not isinstance(to, str | os.PathLike):
-        raise RunError(f"simulate.to: is {to!r}. Give the name of a file, or None to keep the recording in memory.")
-    from snn.export.archive import ArchiveSink
-
-    return [ArchiveSink(to, overwrite=overwrite)]
-
-
-def _meta(plan, engine, duration, first, session):
-    import torch
-
-    from snn import __version__
-
-    return {
-        "dt": plan.dt,
-        "seed": plan.seed,
-        "dtype": plan.dtype,
-        "duration": float(duration),
-        "start": first * plan.dt,
-        "engine": repr(engine),
-        "threads": getattr(session, "threads", 1),
-        "network": plan.summary(),
-        "plan": repr(plan),
-        "versions": {
-            "snn": __version__,
-            "numpy": np.__version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
-    }
