@@ -58,6 +58,28 @@ class Trace(Table):
         columns = columns_of_neurons(self.ids, ids)
         return replace(self, ids=self.ids[columns], data=self.data[:, columns])
 
+    def around(self, events, before, after):
+        """The samples around moments of time, for averages triggered by spikes.
+
+        Parameters: ``events`` [E] ms; ``before`` and ``after`` ms. Returns: [E', T, k], row by row the samples with
+        ``event - before < time <= event + after``, of those events around which all of them were kept; the spacing of
+        the samples is the shortest in the trace. DataError for a trace of fewer than two samples.
+        """
+        if len(self) < 2:
+            raise DataError(f"Trace.around: {self.population}.{self.variable} has {len(self)} samples, and so no "
+                            "spacing. Record two or more.")
+        times, data = self.times, self.data
+        spacing = np.diff(times).min()
+        count = int(np.floor((before + after) / spacing + 1e-6))
+        events = np.atleast_1d(np.asarray(events, np.float64))
+        first = np.searchsorted(times, events - before + 1e-6 * spacing, side="right")
+        rows = first[:, None] + np.arange(count)
+        inside = (rows[:, -1:] < len(times)).all(axis=1) if count else np.ones(len(rows), bool)
+        rows, events = rows[inside], events[inside]
+        late = times[rows] - (events - before)[:, None] - spacing * np.arange(1, count + 1)
+        whole = ((late > -(1 + 1e-6) * spacing) & (late < 1e-6 * spacing)).all(axis=1)
+        return data[rows[whole]]
+
     def __repr__(self):
         span = f", {self.times[0]:g}..{self.times[-1]:g} ms" if len(self) else ""
         return (f"Trace({self.population}.{self.variable}, {len(self)} samples of {len(self.ids)} neurons{span}, "

@@ -140,3 +140,13 @@ def test_every_cut_into_blocks_keeps_the_same(spikes, before, after, blocks):
 def test_wrong_windows_are_one_error_of_ours(make, word):
     with pytest.raises(RunError, match=word):
         make()
+
+
+def test_triggered_averages_of_a_gappy_and_of_a_whole_trace_agree(full):
+    when = snn.Around("cells", ids=[3], before=1.0, after=1.0)
+    gappy = run([snn.RecordState("cells", "v", every=2, when=when)]).traces["cells", "v"]
+    events = full.spikes["cells"].train(3)
+    mine, whole = (t.around(events, 1.0, 1.0) for t in (gappy, full.traces["cells", "v"]))
+    assert whole.shape[1:] == (10, 12) and len(whole) >= len(events) - 1
+    np.testing.assert_array_equal(mine, whole)
+    assert not full.traces["cells", "v"].around([0.5, 59.9], 1.0, 1.0).size, "windows that were not recorded whole"
