@@ -14,6 +14,7 @@ from snn.neurons.dendritic_segment import DendriticSegment
 from snn.neurons.diehl_cook import DiehlCook
 from snn.neurons.ei_pair import EIPair
 from snn.neurons.eif import EIF
+from snn.neurons.euler_lif import EulerLIF
 from snn.neurons.gain_modulated import GainModulated
 from snn.neurons.gif import GIF
 from snn.neurons.glif import GLIF
@@ -41,8 +42,8 @@ from snn.neurons.ternary_if import TernaryIF
 from snn.neurons.theta_neuron import ThetaNeuron
 
 __all__ = ["ALIF", "AdEx", "AdaptiveGain", "AlphaCobaLIF", "AlphaLIF", "Astrocyte", "AstrocyteLIF", "ClopathAdEx",
-           "CobaLIF", "CubaLIF", "DendriticLIF", "DendriticSegment", "DiehlCook", "EIF", "EIPair", "GIF", "GLIF",
-           "GainModulated", "HodgkinHuxley", "HomeostaticLIF", "IF", "IFCurrExp", "Izhikevich", "Kuramoto",
+           "CobaLIF", "CubaLIF", "DendriticLIF", "DendriticSegment", "DiehlCook", "EIF", "EIPair", "EulerLIF", "GIF",
+           "GLIF", "GainModulated", "HodgkinHuxley", "HomeostaticLIF", "IF", "IFCurrExp", "Izhikevich", "Kuramoto",
            "KuramotoRK4", "LIF", "LeakyReadout", "MAT2", "ParametricLIF", "PoissonNeuron", "PoissonSource", "QIF",
            "ResonateFire", "SecondOrderKuramoto", "SigmaDelta", "SoftLIF", "SpikeSource", "StuartLandau", "TernaryIF",
            "ThetaNeuron"]

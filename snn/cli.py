@@ -35,12 +35,13 @@ def demo(args):
 
 
 def simulate(args):
-    from snn import experiment
+    from snn import experiment, script
     path = existing(args.file)
-    out = free(args.out, overwrite=args.overwrite) if args.out else None
-    options = {"duration": args.duration, "seed": args.seed, "out": out, "overwrite": args.overwrite}
+    out = free(args.out, overwrite=args.overwrite or args.resume) if args.out else None
+    options = {"duration": args.duration, "seed": args.seed, "out": out, "overwrite": args.overwrite,
+               "checkpoint": args.checkpoint, "resume": args.resume}
     if path.suffix == ".py":
-        result = experiment.run_script(path, args.rest, **options)
+        result = script.run_script(path, args.rest, **options)
     elif path.suffix == ".toml":
         if args.rest:
             raise RunError(f"ARGUMENT: an experiment file takes no arguments ({' '.join(args.rest)}). "
@@ -71,11 +72,54 @@ def train(args):
 def plot(args):
     path = existing(args.file)
     out = free(args.out or path.with_suffix(".png"), overwrite=args.overwrite)
-    from snn.info import load_result
-    from snn.plot import overview
-    figure = overview(load_result(path))
-    figure.savefig(out, dpi=args.dpi)
+    from snn.files import load_result
+    if out.suffix in (".mp4", ".gif"):
+        from snn.animate import animate
+        animate(load_result(path), out, start=args.begin, stop=args.end, speed=args.speed, overwrite=args.overwrite)
+    else:
+        from snn.plot import overview
+        overview(load_result(path)).savefig(out, dpi=args.dpi)
     print(f"written: {out}")
+
+
+def report(args):
+    path = existing(args.file)
+    out = free(args.out or path.with_suffix(".html"), overwrite=args.overwrite)
+    from snn import report
+    from snn.files import load_result
+    report.write(load_result(path), out, source=path.name, overwrite=args.overwrite)
+    print(f"written: {out}")
+
+
+def export(args):
+    from snn import files
+    path = existing(args.file)
+    ending = files.WRITERS[args.to][0]
+    out = Path(args.out or path.with_name(f"{path.stem}{ending or '_' + args.to}"))
+    _written(files, path, out, args)
+
+
+def convert(args):
+    from snn import files
+    path, out = existing(args.file), Path(args.out)
+    if files.kind_of(path) not in files.NETWORKS:
+        args.to = args.to or files.format_of(out)
+        _written(files, path, out, args)
+    elif args.dt is None:
+        raise RunError("--dt: is missing. A network needs its step in ms.")
+    else:
+        net, _ = files.load_network(path, dt=args.dt, allow=args.allow)
+        options = {"dt": args.dt, "seed": args.seed, "allow": args.allow, "overwrite": args.overwrite}
+        print(f"written: {files.write_network(net, out, **options)}")
+
+
+def _written(files, path, out, args):
+    """Write the result in ``path`` in the format ``args.to``."""
+    result = files.part_of(files.load_result(path), args.begin, args.end, dt=getattr(args, "dt", None))
+    if out.resolve() == path.resolve():
+        raise RunError(f"OUT: is the file that is read ({str(out)!r}). Choose another name.")
+    for written in files.write_result(result, out, args.to, overwrite=args.overwrite):
+        print(f"written: {written}")
 
 
 def info(args):
@@ -114,14 +158,19 @@ def parser():
     _simulate_parser(commands)
     _train_parser(commands)
 
-    p = commands.add_parser("plot", help="raster, rates and traces of a result as a picture")
-    p.add_argument("file", metavar="FILE", help="an archive, or SONATA spikes")
-    p.add_argument("--out", metavar="PNG", help="the picture (default: FILE with the ending .png)")
+    p = commands.add_parser("plot", help="raster, rates and traces of a result as a picture; or an animation")
+    p.add_argument("file", metavar="FILE", help="an archive, or any file of results")
+    p.add_argument("--out", metavar="PICTURE",
+                   help="picture, or animation that ends in .mp4 or .gif (default: FILE with the ending .png)")
     p.add_argument("--dpi", type=int, default=150, help="resolution (default: %(default)s)")
+    p.add_argument("--begin", type=float, metavar="MS", help="an animation begins here")
+    p.add_argument("--end", type=float, metavar="MS", help="and ends here")
+    p.add_argument("--speed", type=float, help="model time per time of the animation (default: it takes 12 s)")
     p.add_argument("--overwrite", action="store_true", help="replace a picture that exists")
     p.set_defaults(run=plot)
 
-    p = commands.add_parser("info", help="what a file holds: archive, checkpoint, SONATA")
+    _exchange_parsers(commands)
+    p = commands.add_parser("info", help="what a file holds: archive, checkpoint, SONATA, NWB, NIR, NPZ, CSV, network")
     p.add_argument("file", metavar="FILE")
     p.set_defaults(run=info)
 
@@ -135,17 +184,57 @@ def parser():
     return top
 
 
+def _exchange_parsers(commands):
+    p = commands.add_parser("report", help="one self-contained HTML page about a run")
+    p.add_argument("file", metavar="FILE", help="an archive, or any file of results")
+    p.add_argument("--out", metavar="HTML", help="the page (default: FILE with the ending .html)")
+    p.add_argument("--overwrite", action="store_true", help="replace a page that exists")
+    p.set_defaults(run=report)
+
+    p = commands.add_parser("export", help="write a result in another format")
+    p.add_argument("file", metavar="RUN", help="an archive, or any file of results")
+    p.add_argument("--to", required=True, choices=("sonata", "nwb", "nir", "neo", "csv", "npz"), help="the format")
+    p.add_argument("--out", metavar="PATH", help="file, or folder for sonata and csv (default: beside RUN)")
+    _part_arguments(p)
+    p.set_defaults(run=export)
+
+    p = commands.add_parser(
+        "convert", help="from one format to another, results and networks",
+        description="Results (archive, SONATA, NWB, NIR data, NPZ, CSV) are written as the ending of OUT says (.h5: "
+                    "archive, .nwb, .nirdata, .npz, .pkl: Neo; a folder: SONATA). Networks (circuit_config.json, NIR, "
+                    "script, experiment file) are written as NIR (.nir) or SONATA (a folder).")
+    p.add_argument("file", metavar="IN")
+    p.add_argument("out", metavar="OUT")
+    p.add_argument("--to", choices=("archive", "sonata", "nwb", "nir", "neo", "csv", "npz"), help="format of a result")
+    p.add_argument("--dt", type=float, metavar="MS",
+                   help="step in ms, of a network, or of a result that does not say it")
+    p.add_argument("--seed", type=int, default=0, help="seed of the connections (networks)")
+    p.add_argument("--allow", action="append", default=[], metavar="LOSS",
+                   help="what may be lost, as the refusal names it; may be given several times")
+    _part_arguments(p)
+    p.set_defaults(run=convert)
+
+
+def _part_arguments(p):
+    p.add_argument("--begin", type=float, metavar="MS", help="only what comes later than this")
+    p.add_argument("--end", type=float, metavar="MS", help="only what comes until then")
+    p.add_argument("--overwrite", action="store_true", help="replace what exists")
+
+
 def _simulate_parser(commands):
     p = commands.add_parser(
         "simulate", help="run a script or an experiment file",
-        description="Without options a script runs as `python SCRIPT` would. With --duration, --seed or --out it is "
-                    "loaded, and the snn.Network that it leaves under the name `net` is simulated. Arguments after "
-                    "`--` are handed to the script.")
+        description="Without options a script runs as `python SCRIPT` would. With --duration, --seed, --out or "
+                    "--checkpoint it is loaded, and the snn.Network that it leaves under the name `net` is simulated. "
+                    "Arguments after `--` are handed to the script.")
     p.add_argument("file", metavar="SCRIPT-or-CONFIG", help="a .py script or a .toml experiment file")
     p.add_argument("--out", metavar="RUN.h5", help="archive to stream the result to")
     p.add_argument("--duration", type=float, metavar="MS", help="duration of the run in ms")
     p.add_argument("--seed", type=int, help="seed of the run")
     p.add_argument("--overwrite", action="store_true", help="replace an output that exists")
+    p.add_argument("--checkpoint", metavar="STATE.h5", help="keep the state of the run here, about once a minute")
+    p.add_argument("--resume", action="store_true",
+                   help="go on from the checkpoint in the file --out, until --duration is reached")
     p.add_argument("rest", nargs="*", metavar="ARGUMENT", help=argparse.SUPPRESS)
     p.set_defaults(run=simulate)
 

@@ -3,7 +3,7 @@
 What it is
     :func:`run_file` simulates what a file describes; :func:`load` gives the network and the arguments of
     ``snn.simulate``. Whatever is a class in Python is a table with the ``name`` of the class and its arguments; a bare
-    string is a class without arguments. :func:`run_script` runs a script, or the network that it leaves.
+    string is a class without arguments. Scripts are run by :mod:`snn.script`.
 
 Units: as in Python: ms, mV, pA, nS, Hz.
 
@@ -23,8 +23,6 @@ Example::
     duration = 100.0
 """
 import re
-import runpy
-import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -32,15 +30,16 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import snn
-from snn.errors import DataError, NetworkError, RunError
+from snn.errors import DataError, NetworkError
 from snn.items import Builder, at, meant, named
+from snn.resumed import resumed
 
 Item = str | dict[str, Any]
 """A class of the library: its name, or a table with ``name`` and arguments."""
 
 RULES = "AllToAll OneToOne Probability FixedInDegree FixedOutDegree FixedTotal DistanceDependent Edges".split()
 INPUTS = "PoissonInput CurrentInput GaussianInput".split()
-RECORDERS = "RecordSpikes RecordState RecordMean RecordWeights".split()
+RECORDERS = "RecordSpikes RecordState RecordMean RecordWeights RecordPlasticity".split()
 ENGINES = "EventDriven Clocked Reference".split()
 
 
@@ -91,6 +90,7 @@ class RunTable(Table):
     seed: int = 0
     engine: Item = "EventDriven"
     out: str | None = None
+    checkpoint: str | None = None
 
 
 class File(Table):
@@ -222,44 +222,21 @@ def load(path):
         if file.record is not None:
             recorders = named("snn.record", RECORDERS)
             arguments["record"] = [builder.item(item, recorders, f"record[{k}]") for k, item in enumerate(file.record)]
-        if run.out is not None:
-            arguments["to"] = path.parent / run.out
+        for name, given in (("to", run.out), ("checkpoint", run.checkpoint)):
+            if given is not None:
+                arguments[name] = path.parent / given
     return net, arguments
 
 
-def run_file(path, *, duration=None, seed=None, out=None, **options):
-    """Simulate what an experiment file describes; ``duration`` (ms), ``seed`` and ``out`` replace those of the file.
+def run_file(path, *, duration=None, seed=None, out=None, checkpoint=None, resume=False, **options):
+    """Simulate what an experiment file describes; ``duration`` (ms), ``seed``, ``out`` and ``checkpoint`` replace those
+    of the file.
 
+    With ``resume`` it goes on from the checkpoint in the file that it was writing, until ``duration`` is reached.
     Returns: the :class:`~snn.record.Result`. ``options`` go to ``snn.simulate``.
     """
     net, arguments = load(path)
-    given = {"duration": duration, "seed": seed, "to": out}
+    given = {"duration": duration, "seed": seed, "to": out, "checkpoint": checkpoint}
     arguments |= {key: value for key, value in given.items() if value is not None}
     with at(Path(path).name):
-        return snn.simulate(net, **arguments, **options)
-
-
-def run_script(path, arguments=(), *, duration=None, seed=None, out=None, **options):
-    """Run a script.
-
-    Without ``duration``, ``seed`` and ``out`` it runs as the main program and None is returned. With any of them it is
-    loaded under another name, and the Network that it leaves under the name ``net`` is simulated; returns the Result.
-    """
-    given = {key: value for key, value in (("seed", seed), ("to", out)) if value is not None}
-    alone = duration is None and not given
-    before = sys.argv, sys.path[:]
-    sys.argv = [str(path), *arguments]
-    sys.path.insert(0, str(Path(path).resolve().parent))
-    try:
-        left = runpy.run_path(str(path), run_name="__main__" if alone else "experiment")
-        if alone:
-            return None
-        net = left.get("net")
-        if not isinstance(net, snn.Network):
-            raise RunError(f"{path}: leaves no snn.Network under the name `net` ({type(net).__name__}). "
-                           "Name it so, or run the script without --duration, --seed and --out.")
-        if duration is None:
-            raise RunError(f"{path}: the script's network has no duration. Give --duration.")
-        return snn.simulate(net, duration, **given, **options)
-    finally:
-        sys.argv, sys.path[:] = before
+        return snn.simulate(net, **resumed(arguments, resume), **options)

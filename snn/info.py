@@ -1,59 +1,16 @@
-"""What a file holds, in a few lines; and spikes read from whatever kind of file holds them.
-
-Kinds: a native archive (``snn.open``), a checkpoint (``snn.load``), SONATA spikes, reports, nodes and edges.
-Errors: :class:`DataError` for a file that is none of these or is damaged, :class:`MissingFile`.
-"""
-from contextlib import contextmanager
+"""What a file holds, in a few lines. Kinds of files and errors: see :mod:`snn.files`."""
 from pathlib import Path
 
-from snn.errors import DataError
-
-
-@contextmanager
-def _opened(path):
-    from snn.export.storage import reading
-    with reading(path) as file:
-        yield file
-
-
-def kind_of(path):
-    """``"archive"``, ``"checkpoint"``, or the SONATA part ``"spikes"``, ``"report"``, ``"nodes"``, ``"edges"``."""
-    from snn.export.archive import FORMAT
-    from snn.run.state import FORMAT as CHECKPOINT
-    with _opened(path) as file:
-        text = file.attrs.get("format", "")
-        known = {FORMAT: "archive", CHECKPOINT: "checkpoint"}.get(text.decode() if isinstance(text, bytes) else text)
-        if known:
-            return known
-        for part in ("spikes", "report", "nodes", "edges"):
-            if part in file:
-                return part
-        raise DataError(f"info: '{Path(path)}' is a foreign HDF5 file (it holds: {', '.join(file) or 'nothing'}). "
-                        "Give an archive, a checkpoint or a SONATA file.")
-
-
-def load_spikes(path):
-    """Spikes by population name from a native archive or a SONATA spike file."""
-    return load_result(path).spikes
-
-
-def load_result(path):
-    """The Result in a native archive; a SONATA spike file gives a Result with spikes only."""
-    from snn.export.archive import open as open_archive
-    kind = kind_of(path)
-    if kind == "archive":
-        return open_archive(path)
-    if kind == "spikes":
-        from snn.export.sonata import read_spikes
-        from snn.result import Result
-        return Result(spikes=read_spikes(path), traces={}, weights={})
-    raise DataError(f"info: '{Path(path)}' holds no result ({kind}). Give an archive or SONATA spikes.")
+from snn.export import checked
+from snn.files import kind_of, load_result
 
 
 def describe(path):
     """Lines of text about the file at ``path``."""
     kind = kind_of(path)
-    return {"archive": _archive, "checkpoint": _checkpoint}.get(kind, _sonata)(path)
+    known = {"checkpoint": _checkpoint, "nodes": _sonata, "edges": _sonata, "report": _sonata, "spikes": _sonata,
+             "circuit": _circuit, "NIR": _nir, "experiment": _experiment}
+    return known.get(kind, _result)(path)
 
 
 def table(rows):
@@ -64,21 +21,25 @@ def table(rows):
     return ["  " + "  ".join(f"{cell:<{widths[k]}}" for k, cell in enumerate(row)).rstrip() for row in rows]
 
 
-def _archive(path):
-    result = load_result(path)
+def _result(path):
+    result, kind = load_result(path), kind_of(path)
     facts = [[key, f"{result.meta[key]:g} ms" if key in ("duration", "dt", "start") else result.meta[key]]
              for key in ("duration", "dt", "start", "seed", "engine", "dtype") if result.meta.get(key) is not None]
     end = "" if result.meta.get("complete", True) else " that was cut off"
-    lines = [f"{path}: archive of a run{end}", *table(facts)]
+    lines = [f"{path}: {'archive of a run' if kind == 'archive' else kind}{end}", *table(facts)]
     parts = (("spikes", [[name, f"{s.n} neurons", f"{len(s)} spikes", f"{s.mean_rate:.4g} Hz"]
                          for name, s in result.spikes.items()]),
-             ("traces", [[".".join(key), f"{len(t.ids)} neurons", f"{len(t)} samples", t.unit]
+             ("traces", [[".".join(key), _columns(key, t), f"{len(t)} samples", t.unit]
                          for key, t in result.traces.items()]),
              ("weights", [[name, f"{len(w.pre)} synapses", f"{len(w)} samples"] for name, w in result.weights.items()]))
     for title, rows in parts:
         if rows:
             lines += [title, *table(rows)]
     return lines
+
+
+def _columns(key, trace):
+    return "mean" if key[1].startswith("mean.") else f"{len(trace.ids)} neurons"
 
 
 def _checkpoint(path):
@@ -92,18 +53,57 @@ def _checkpoint(path):
 
 
 def _sonata(path):
-    with _opened(path) as file:
-        kind = kind_of(path)
-        rows = [_sonata_row(kind, name, group) for name, group in sorted(file[kind].items())]
+    from snn.export.storage import reading
+    kind = kind_of(path)
+    with reading(path) as file:
+        rows = [_sonata_row(kind, name, checked.group(file, f"{kind}/{name}"))
+                for name in checked.names(checked.group(file, kind))]
     return [f"{path}: SONATA {kind}", *table(rows)]
 
 
 def _sonata_row(kind, name, group):
     if kind == "spikes":
-        return [name, f"{len(group['timestamps'])} spikes"]
+        return [name, f"{_length(group, 'timestamps', 'fi')} spikes"]
     if kind == "report":
-        start, stop, step = group["mapping/time"][:]
-        return [name, f"{len(group['mapping/node_ids'])} nodes", f"{len(group['data'])} samples",
+        start, stop, step = checked.whole(checked.dataset(group, "mapping/time", length=3))
+        data = checked.dataset(group, "data", ndim=2)
+        return [name, f"{_length(group, 'mapping/node_ids', 'i')} nodes", f"{len(data)} samples",
                 f"{start:g}..{stop:g} ms every {step:g} ms"]
-    ids = "node_id" if kind == "nodes" else "source_node_id"
-    return [name, f"{len(group[ids])} {kind}"]
+    return [name, f"{_length(group, 'node_type_id' if kind == 'nodes' else 'source_node_id', 'i')} {kind}"]
+
+
+def _length(group, name, kinds):
+    return len(checked.dataset(group, name, kinds=kinds))
+
+
+def _circuit(path):
+    from snn.exchange.sonata_tables import place, read_config
+    config = read_config(path)
+    rows = [[part, str(entry.get(f"{part}_file")), *_held(place(Path(path).parent, entry.get(f"{part}_file")), part)]
+            for part in ("nodes", "edges") for entry in config.get("networks", {}).get(part, [])]
+    return [f"{path}: SONATA {'circuit' if rows else 'configuration'}", *table(rows)]
+
+
+def _held(path, part):
+    return [line.strip() for line in describe(path)[1:]] if path.is_file() else [f"the file of {part} is missing"]
+
+
+def _nir(path):
+    from snn.exchange.nir_file import read_nir
+    graph = read_nir(path)
+    rows = [[name, type(node).__name__, _shape(node)] for name, node in graph.nodes.items()]
+    return [f"{path}: NIR graph, {len(graph.nodes)} nodes, {len(graph.edges)} edges", *table(rows)]
+
+
+def _shape(node):
+    given = (node.output_type or {}).get("output")
+    return "" if given is None else " x ".join(str(int(k)) for k in given)
+
+
+def _experiment(path):
+    from snn.script import network_of
+    net = network_of(path)
+    rows = [[p.name, f"{p.n} {type(p.model).__name__}"] for p in net.populations.values()]
+    rows += [[q.name, f"{q.pre.population.name} to {q.post.population.name}, {type(q.rule).__name__}, port {q.port}"]
+             for q in net.projections.values()]
+    return [f"{path}: {net!r}", *table(rows)]

@@ -69,7 +69,7 @@ class Builder:
         raw = dict(raw)
         step = raw.pop("grid", None)
         known = {**named("snn.distributions", DISTRIBUTIONS), **named("snn.connect", PROFILES),
-                 "Spikes": snn.Spikes, "SpikesFile": self.spikes_file}
+                 **named("snn.record", ["Around", "Windows"]), "Spikes": snn.Spikes, "SpikesFile": self.spikes_file}
         thing = self.item(raw, known, place)
         if step is None:
             return thing
@@ -80,7 +80,7 @@ class Builder:
 
     def spikes_file(self, file, population):
         """The spikes of one population in an archive or a SONATA file."""
-        from snn.info import load_spikes
+        from snn.files import load_spikes
         path = self.folder / file
         if not path.is_file():
             raise MissingFile(f"file: is not there ({str(path)!r}). Paths are relative to the experiment file.")

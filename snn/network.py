@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from snn.coupling import Coupling, checked_values
+from snn.doors import Doors
 from snn.drives import ControlledInput, CurrentInput, GaussianInput, PoissonInput
 from snn.errors import NetworkError
 from snn.network_checks import check_drive, check_model, check_name
@@ -95,7 +96,7 @@ class Drive:
     port: str
 
 
-class Network:
+class Network(Doors):
     """A network under description.
 
     Example
@@ -245,24 +246,6 @@ class Network:
                 "Use what add() returned."
             )
         return view
-
-    @staticmethod
-    def from_torch(net, *, dt=None, name="trained"):
-        """A trained network as a network of the engines.
-
-        Parameters
-            net   an ``nn.Sequential`` (also nested, also in ``Folded``) of ``Linear``, ``Delay``, ``AxonalDelay``,
-                  ``BatchNorm1d``, dropout, ``Layer`` and ``Recurrent``, with a readout at the end or none
-            dt    ms; default: that of the layers
-            name  of the network
-        Returns: :class:`snn.train.deploy.Deployed`, with the ``network``, its ``latency`` behind torch, and ``run(x)``,
-        which gives what ``net.eval()(x)`` gives: in float64 the same spikes.
-        Errors: RunError for a module that cannot be deployed, by name and place.
-
-        Example: ``snn.Network.from_torch(net).run(frames).output``
-        """
-        from snn.train.deploy import from_torch
-        return from_torch(net, dt=dt, name=name)
 
     def __repr__(self):
         n = sum(p.n for p in self.populations.values())

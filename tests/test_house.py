@@ -21,15 +21,18 @@ FLOORS = [
     "snn.contract snn.spikes",
     "snn.network snn.connect snn.csr snn.distance snn.build snn.build_distance snn.distributions snn.exact snn.graph "
     "snn.operations snn.silence snn.delays snn.drives snn.rule snn.rule_graph snn.plastic snn.wiring snn.gaussian "
-    "snn.network_checks snn.coupling snn.composed snn.composition snn.kinetics "
+    "snn.network_checks snn.doors snn.coupling snn.composed snn.composition snn.kinetics "
     "snn.operations snn.silence snn.encoding snn.neurons snn.plasticity snn.datasets",
     "snn.plan snn.plan_coupling snn.plan_plastic snn.plan_population",
-    "snn.run snn.train snn.record snn.result snn.traces snn.sink snn.export snn.plot snn.readout",
-    "snn.circuits snn.cli snn.demo snn.doctor snn.experiment snn.items snn.info snn.models snn.train_file "
-    "snn.train_file_data",
+    "snn.run snn.train snn.record snn.result snn.traces snn.sink snn.stored snn.export snn.plot snn.readout snn.report "
+    "snn.animate snn.film",
+    "snn.circuits snn.cli snn.demo snn.doctor snn.exchange snn.experiment snn.items snn.info snn.files snn.resumed "
+    "snn.script snn.models snn.train_file snn.train_file_data",
 ]
 # Imports upward that are there for the sake of the caller, inside the function that needs them.
-DOORS = {("snn.network", "snn.train.deploy")}
+DOORS = {("snn.doors", f"snn.{home}") for home in (
+    "train.deploy", "exchange.sonata_write", "exchange.sonata_read", "exchange.nir_write", "exchange.nir_read")}
+DOORS |= {("snn.train.deploy", "snn.exchange.spikingjelly")}
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names.split()}
 TOP = len(FLOORS) - 1
 LAZY = {"torch", "numba", "matplotlib", "h5py", "scipy", "spikingjelly", "pydantic"}

@@ -97,3 +97,66 @@ def test_no_screen_no_pyplot_and_late_import():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60,
                           cwd=Path(__file__).parents[1])
     assert done.returncode == 0, done.stderr
+
+
+class Blocks(Spikes):
+    """Spikes that may be read in blocks only, as those of a large file."""
+
+    def blocks(self, count=50):
+        return super().blocks(count)
+
+    def of(self, ids, **_):
+        raise AssertionError("everything was loaded")
+
+
+def test_spikes_of_a_file_are_read_in_blocks():
+    s = poisson(40)
+    stored = Blocks(s.times, s.ids, s.n, s.duration)
+    np.testing.assert_array_equal(plot.raster(stored).lines[0].get_ydata(), s.ids)
+    values, edges, _ = plot.rates(stored, bin_ms=7.0).patches[0].get_data()
+    np.testing.assert_allclose(values, s.population_rate(7.0)[1], rtol=1e-12)
+    assert edges[-1] == 200.0
+
+
+def test_very_many_spikes_mean_fewer_neurons(monkeypatch):
+    monkeypatch.setattr(plot, "DOTS", 100)
+    ax = plot.raster({"a": poisson(100), "b": poisson(300)})
+    assert 40 < dots(ax) < 160
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a\n6 of 100", "b\n19 of 300"]
+
+
+def test_intervals_and_their_variation_are_those_of_spikes(result):
+    ax = plot.isi(result)
+    for patch, s in zip(ax.patches[::2], result.spikes.values(), strict=True):
+        heights, edges, _ = patch.get_data()
+        assert (heights * np.diff(np.log10(edges))).sum() == pytest.approx(sum(map(len, s.isi())))
+    assert ax.get_xscale() == "log" and "mean" in ax.get_legend().get_texts()[0].get_text()
+    ax = plot.cv(result.spikes["exc"])
+    assert ax.patches[0].get_data()[0].sum() == np.isfinite(result.spikes["exc"].cv()).sum()
+
+
+def test_a_mean_is_called_a_mean_and_gaps_are_not_bridged():
+    times = np.concatenate([np.arange(1, 11), np.arange(51, 61)]) * 0.1
+    mean = Trace(times, [0], times[:, None], "mV", "a", "mean.v")
+    ax = plot.traces(mean)
+    assert ax.get_legend().get_texts()[0].get_text() == "mean"
+    y = ax.lines[0].get_ydata()
+    assert len(y) == 21 and np.flatnonzero(np.isnan(y)).tolist() == [10]
+
+
+def test_long_traces_keep_their_extremes(monkeypatch):
+    monkeypatch.setattr(plot, "SAMPLES", 5000)
+    data = np.sin(np.arange(20_000) / 300.0)[:, None].repeat(2, axis=1)
+    data[7777] = 5.0
+    ax = plot.traces(Trace(np.arange(20_000) * 0.1, [3, 3], data, "mV", "a", "v"))
+    y = ax.lines[1].get_ydata()
+    assert len(y) <= 4096 and np.nanmax(y) == 5.0 and np.nanmin(y) == data.min()
+
+
+def test_order_of_phases_is_drawn(result):
+    times, phases = np.arange(1.0, 51.0), np.random.default_rng(0).uniform(0, 6, (50, 20))
+    theta = Trace(times, range(20), phases, "rad", "units", "theta")
+    ax = plot.order({("units", "theta"): theta})
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), np.abs(np.exp(1j * phases).mean(axis=1)))
+    with pytest.raises(DataError, match="no phases"):
+        plot.order(result)

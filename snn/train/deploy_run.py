@@ -18,9 +18,11 @@ class DeployedRun:
 
     Fields
         ``output``  what the trained network gives: spikes or potentials of the last layer, or what its readout gives
-        ``spikes``  {population: numbers of spikes [T, B, N]} of all that fire, the input too, without latency
-        ``trace``   potentials of the last layer [T, B, C] where it gives potentials, else None
-    All tensors have the dtype of the engine; [T, N] where one sample was given as [T, N].
+        ``spikes``  {population: numbers of spikes [T, B, ...]} of all that fire, without latency; the input too, unless
+                    it was graded
+        ``trace``   potentials of the last layer [T, B, ...] where it gives potentials, else None
+    All tensors have the dtype of the engine and the shapes of torch ([T, B, N], [T, B, C, H, W]), without the axis of
+    samples where one sample was given without it.
     """
 
     output: torch.Tensor
@@ -31,24 +33,38 @@ class DeployedRun:
 def run_samples(deployed, frames, engine, single):
     """``frames`` [T, B, N] through ``deployed`` -> :class:`DeployedRun`."""
     from tqdm import tqdm
-    plan = deployed.plan(engine.dtype)
+    graded = frames.dtype != np.uint16
+    plan = deployed.plan(engine.dtype, deployed.source(frames[:, 0]) if graded else None)
     dtype = getattr(torch, engine.dtype)
-    requests = [RecordSpikes(name) for name in deployed.latency if name != deployed.output or not deployed.emit]
+    silent = {"input"} if graded else set()
+    silent |= {deployed.output} if deployed.emit else set()
+    requests = [RecordSpikes(name) for name in deployed.latency if name not in silent]
     requests += [RecordState(deployed.output, deployed.emit)] if deployed.emit else []
     channels = [channel_of(r, plan, 0) for r in requests]
     found = {c.key: torch.zeros(*frames.shape[:2], plan.population(c.population).n, dtype=dtype) for c in channels}
     steps = len(frames) + deployed.latency[deployed.output]
     for b in tqdm(range(frames.shape[1]), desc="deployed", unit="sample", disable=None, delay=2.0, leave=False):
-        result = _one(plan, channels, engine, deployed.source(frames[:, b]), steps)
+        result = _one(_given(plan, deployed, frames[:, b]), channels, engine, steps)
         for c in channels:
             found[c.key][:, b] = _aligned(result, c, deployed.latency[c.population], len(frames))
     return _collect(deployed, found, single)
 
 
-def _one(plan, channels, engine, source, steps):
+def _given(plan, deployed, frames):
+    """The plan with another sample as input; everything else was planned once."""
+    first, second, *others = plan.populations
+    source = deployed.source(frames)
+    if frames.dtype == np.uint16:
+        first = replace(first, model=source)
+    else:
+        drives = deployed.make(source).drives
+        second = replace(second, drives=tuple((d.port, d.source) for d in drives if d.population.name == second.name))
+    return replace(plan, populations=(first, second, *others))
+
+
+def _one(plan, channels, engine, steps):
     """The Result of one sample."""
-    first = replace(plan.populations[0], model=source)
-    session = engine.start(replace(plan, populations=(first, *plan.populations[1:])), channels)
+    session = engine.start(plan, channels)
     sink = MemorySink()
     sink.open({"dt": plan.dt}, channels)
     try:
@@ -73,6 +89,7 @@ def _aligned(result, channel, late, steps):
 
 
 def _collect(deployed, found, single):
+    found = {key: value.unflatten(2, deployed.shapes[key[1]]) for key, value in found.items()}
     spikes = {key[1]: value for key, value in found.items() if key[0] == "spikes"}
     trace = found.get(("traces", deployed.output, deployed.emit))
     output = trace if deployed.emit else spikes[deployed.output]

@@ -30,6 +30,7 @@ CASES = {
     "mat2": (neurons.MAT2(), {"current": (900.0, 500.0)}, ("tau_m", "tau_1", "alpha_1"), False),
     "glif": (neurons.GLIF(), {"delta": (0.2, 0.5), "current": (400.0, 200.0)}, ("th_spike_add", "asc_decay_1"), False),
     "resonate-fire": (neurons.ResonateFire(), {"delta": (0.0, 0.5), "current": (0.3, 0.5)}, ("b", "omega"), False),
+    "euler": (neurons.EulerLIF(leak=0.2, keep=1.0), {"delta": (0.2, 0.5)}, ("leak", "V_th"), False),
     "parametric": (neurons.ParametricLIF(), {"delta": (1.0, 1.0)}, ("w",), False),
     "sigma-delta": (neurons.SigmaDelta(theta=0.5), {"delta": (0.0, 0.3), "signal": (0.0, 0.2)}, ("theta",), False),
     "ternary-if": (neurons.TernaryIF(V_th=1.0, C_m=10.0), {"delta": (0.1, 0.5), "current": (-1.0, 5.0)},

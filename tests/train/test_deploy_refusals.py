@@ -30,9 +30,9 @@ class Own(nn.Module):
 
 
 @pytest.mark.parametrize(("net", "message"), [
-    (nn.Sequential(nn.Conv1d(4, 4, 3), cells(4)), "from_torch.0: a Conv1d cannot be deployed"),
+    (nn.Sequential(nn.Bilinear(4, 4, 3), cells(4)), "from_torch.0: a Bilinear cannot be deployed"),
     (nn.Sequential(nn.Linear(4, 4), Folded(nn.GELU()), cells(4)), "from_torch.1.0: a GELU cannot be deployed"),
-    (nn.Sequential(nn.Linear(4, 4), their_neuron.LIFNode(step_mode="m")), "a LIFNode cannot be deployed"),
+    (nn.Sequential(nn.Linear(4, 4), their_neuron.QIFNode(step_mode="m")), "from_torch.1: a QIFNode cannot be taken"),
     (Own(), "from_torch.net: a Own cannot be deployed"),
     (nn.Sequential(nn.Linear(4, 4)), "has no Layer"),
     (nn.Sequential(nn.Linear(4, 4), cells(4), nn.Linear(4, 2)), "ends with a linear part"),
@@ -67,6 +67,18 @@ def test_bad_input(x, message):
         deployed.run(x)
     with pytest.raises(DataError, match="Give one"):
         deployed.feed(torch.zeros(5, 2, 4))
+
+
+def test_bad_graded_input():
+    deployed = snn.Network.from_torch(nn.Sequential(nn.Linear(4, 4), cells(4)))
+    with pytest.raises(DataError, match=r"is not finite \(nan\)"):
+        deployed.run(torch.full((5, 2, 4), torch.nan), graded=True)
+    with pytest.raises(DataError, match=r"\[T, B, 4\]"):
+        deployed.run(torch.zeros(5, 2, 3), graded=True)
+    net = nn.Sequential(Folded(nn.MaxPool1d(2), nn.Flatten()), cells(4))
+    pooled = snn.Network.from_torch(net, shape=(1, 8))
+    with pytest.raises(DataError, match="where the first layer is max pooling"):
+        pooled.run(torch.full((5, 2, 1, 8), 0.5), graded=True)
 
 
 def test_dt_is_checked():

@@ -1,0 +1,1 @@
+"""Networks in and out: whole descriptions in the formats of other programs, and modules of other libraries."""
