@@ -56,6 +56,21 @@ class Result:
     state: object = None
     meta: dict = field(default_factory=dict)
 
+    def to_neo(self, **options):
+        """A ``neo.Block`` for Elephant and everything that takes Neo objects; see :func:`snn.export.neo.to_neo`."""
+        from snn.export.neo import to_neo
+        return to_neo(self, **options)
+
+    def to_pandas(self):
+        """DataFrames of spikes, traces and weights; see :func:`snn.export.labelled.to_pandas`."""
+        from snn.export.labelled import to_pandas
+        return to_pandas(self)
+
+    def to_xarray(self):
+        """An ``xarray.Dataset`` of everything; see :func:`snn.export.labelled.to_xarray`."""
+        from snn.export.labelled import to_xarray
+        return to_xarray(self)
+
     def __repr__(self):
         parts = []
         if self.spikes:

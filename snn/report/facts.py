@@ -126,7 +126,7 @@ def network(result, spikes, colours):
         rows = [_projection(name, p, dt) for name, p in projections.items()]
         head = ["projection", "from → to", "port", "#synapses", "#delay", "plasticity"]
         parts.append(f'<div class="card wide"><h3>Projections</h3>{table(head, rows, label="projections")}</div>')
-    drives = of(plan, "drives", kind=list)
+    drives = of(result.meta, "drives", kind=list)
     if drives:
         parts.append(f'<div class="card wide"><h3>Drives</h3>{pairs([_drive(d) for d in drives])}</div>')
     return section("network", "Network", "".join(parts))

@@ -54,6 +54,12 @@ def _request(r):
     return {"kind": type(r).__name__, **plain}
 
 
+def _drive(source):
+    """A drive in words: its kind, and its values where they are single numbers."""
+    values = [f"{f.name}={v:g}" for f in fields(source) if isinstance(v := getattr(source, f.name), int | float)]
+    return f"{type(source).__name__}({', '.join(values)})"
+
+
 def meta_of(plan, engine, duration, first, session, asked):
     import torch
 
@@ -69,6 +75,8 @@ def meta_of(plan, engine, duration, first, session, asked):
         "threads": getattr(session, "threads", 1),
         "network": plan.summary(),
         "plan": repr(plan),
+        "drives": [{"population": p.name, "port": port, "input": _drive(source)}
+                   for p in plan.populations for port, source in p.drives],
         "record": [_request(r) for r in asked],
         "versions": {
             "snn": __version__,
