@@ -1,6 +1,8 @@
 """What a file holds, in a few lines. Kinds of files and errors: see :mod:`snn.files`."""
 from pathlib import Path
 
+import numpy as np
+
 from snn.export import checked
 from snn.files import kind_of, load_result
 
@@ -97,7 +99,7 @@ def _nir(path):
 
 def _shape(node):
     given = (node.output_type or {}).get("output")
-    return "" if given is None else " x ".join(str(int(k)) for k in given)
+    return "" if given is None else " x ".join(str(k) for k in np.ravel(given).tolist())
 
 
 def _experiment(path):

@@ -1,6 +1,7 @@
 """Recording: what to keep of a run. Where it goes is in :mod:`snn.sink`, what comes back in :mod:`snn.result`."""
 import operator
 from dataclasses import dataclass, field
+from numbers import Real
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from snn.traces import Trace, Weights
 
 __all__ = ["Around", "MemorySink", "RecordMean", "RecordPlasticity", "RecordSpikes", "RecordState", "RecordWeights",
            "Result", "Sink", "SpikeChannel", "Trace", "TraceChannel", "WeightChannel", "Weights", "Windows"]
+
+LONGEST = 1 << 50
+"""Steps or ms between two samples, at most: what is longer than any run is a mistake."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +61,7 @@ class Around:
         _check_name("Around.population", self.population)
         object.__setattr__(self, "ids", _ids("Around.ids", self.ids))
         spans = (self.before, self.after)
-        if not all(np.ndim(x) == 0 and np.isfinite(x) and x >= 0 for x in spans) or not sum(spans) > 0:
+        if not all(_is_number(x) and 0 <= x <= LONGEST for x in spans) or not sum(spans) > 0:
             raise RunError(f"Around: before is {self.before!r}, after {self.after!r} ms. "
                            "They must be 0 or more, one of them above 0.")
 
@@ -190,8 +194,12 @@ def _check_when(where, when):
 
 
 def _check_span(where, ms):
-    if ms is not None and not (np.ndim(ms) == 0 and np.isfinite(ms) and ms > 0):
+    if ms is not None and not (_is_number(ms) and 0 < ms <= LONGEST):
         raise RunError(f"{where}: is {ms!r}. It must be above 0 ms, or None for the end only.")
+
+
+def _is_number(x):
+    return isinstance(x, Real) and not isinstance(x, bool) and np.isfinite(x)
 
 
 def _check_name(where, name):
@@ -201,10 +209,10 @@ def _check_name(where, name):
 
 def _steps(where, every):
     try:
-        steps = operator.index(every)
+        steps = 0 if isinstance(every, bool) else operator.index(every)
     except TypeError:
         steps = 0
-    if steps < 1:
+    if not 1 <= steps <= LONGEST:
         raise RunError(f"{where}: is {every!r}. It must be a whole number of steps, 1 or more.")
     return steps
 
@@ -214,7 +222,10 @@ def _ids(where, ids):
         return None
     if isinstance(ids, slice):
         raise RunError(f"{where}: is {ids}. Give the numbers themselves, for instance range(0, 100).")
-    array = np.atleast_1d(np.asarray(list(ids) if isinstance(ids, range) else ids))
+    try:
+        array = np.atleast_1d(np.asarray(list(ids) if isinstance(ids, range) else ids))
+    except ValueError:
+        raise RunError(f"{where}: is {ids!r}. It must be one row of whole numbers.") from None
     if array.ndim != 1 or (array.size and array.dtype.kind not in "ui"):
         raise RunError(f"{where}: {array.dtype} of shape {array.shape}. It must be one row of whole numbers.")
     array = array.astype(np.int64)

@@ -150,3 +150,33 @@ def test_triggered_averages_of_a_gappy_and_of_a_whole_trace_agree(full):
     assert whole.shape[1:] == (10, 12) and len(whole) >= len(events) - 1
     np.testing.assert_array_equal(mine, whole)
     assert not full.traces["cells", "v"].around([0.5, 59.9], 1.0, 1.0).size, "windows that were not recorded whole"
+
+
+@pytest.mark.parametrize("options, word", [
+    ({"record": 5}, "list of requests"),
+    ({"record": [snn.RecordWeights("noise_cells", every=0.15)]}, "whole number of steps"),
+    ({"checkpoint": "same.h5"}, "file of the recording"),
+    ({"checkpoint": ""}, "name of a file"),
+], ids=["number", "off the grid", "same file", "empty name"])
+def test_bad_requests_touch_no_file(tmp_path, monkeypatch, options, word):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "same.h5").write_text("precious")
+    options = {"record": [snn.RecordSpikes("cells")], **options}
+    with pytest.raises(RunError, match=word):
+        run(options.pop("record"), to="same.h5", overwrite=True, **options)
+    assert (tmp_path / "same.h5").read_text() == "precious"
+
+
+@pytest.mark.parametrize("make", [
+    lambda: snn.RecordState("a", "v", every=2**63), lambda: snn.RecordState("a", "v", every=True),
+    lambda: snn.RecordWeights("a", every=1e300), lambda: snn.RecordWeights("a", every="a"),
+    lambda: snn.Around("a", before="x"), lambda: snn.RecordSpikes("a", ids=[[1], [1, 2]])],
+    ids=["huge steps", "truth", "huge span", "text", "text before", "ragged"])
+def test_odd_arguments_are_errors_of_ours(make):
+    with pytest.raises(RunError):
+        make()
+
+
+def test_every_run_of_a_batch_says_its_seed():
+    both = run([snn.RecordSpikes("cells")], engine=snn.Clocked(seeds=[3, 4]), duration=1.0)
+    assert [r.meta["run_seed"] for r in both] == [3, 4]

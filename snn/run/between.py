@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from snn.contract import steps_of
-from snn.errors import RunError
+from snn.errors import NetworkError, RunError
 from snn.record import RecordPlasticity, RecordWeights, TraceChannel, WeightChannel
 
 
@@ -53,7 +53,10 @@ def _due(r, dt, first, steps):
     last = first + steps - 1
     if r.every is None:
         return frozenset({last})
-    every = max(1, int(steps_of(r.every, dt, f"{type(r).__name__}.every of {r.projection!r}")))
+    try:
+        every = max(1, int(steps_of(r.every, dt, f"{type(r).__name__}.every of {r.projection!r}")))
+    except NetworkError as err:
+        raise RunError(str(err)) from None
     return frozenset(s for s in range(first - 1, last + 1) if (s + 1) % every == 0)
 
 

@@ -30,16 +30,18 @@ def sinks_of(to, overwrite, append, seeds, state):
     return [ArchiveSink(to, append=True) if append else ArchiveSink(to, overwrite=overwrite)]
 
 
-def checkpoint_path(path, *, seeds, fresh):
+def checkpoint_path(path, to, *, seeds, fresh):
     """The path of a checkpoint that a run keeps, checked before it begins; a ``fresh`` run replaces no file."""
     if path is None:
         return None
-    if seeds is not None or not isinstance(path, str | os.PathLike):
+    if seeds is not None or not isinstance(path, str | os.PathLike) or not os.fspath(path):
         raise RunError(f"simulate.checkpoint: is {path!r}{' with several seeds' if seeds else ''}. "
                        "Give the name of a file for a single run.")
     if not os.path.isdir(os.path.dirname(os.path.abspath(path))) or os.path.isdir(path):
         raise RunError(f"simulate.checkpoint: {os.fspath(path)!r} lies in no existing folder, or is one. "
                        "Name a file in a folder that exists.")
+    if isinstance(to, str | os.PathLike) and os.path.realpath(to) == os.path.realpath(path):
+        raise RunError(f"simulate.checkpoint: {os.fspath(path)!r} is the file of the recording. Choose another name.")
     if fresh and os.path.exists(path):
         raise RunError(f"simulate.checkpoint: {os.fspath(path)!r} exists. Go on from it, state=snn.load(...), choose "
                        "another name, or say overwrite=True.")

@@ -8,6 +8,7 @@ blocks.
 import contextlib
 import time
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 
@@ -57,7 +58,7 @@ def simulate(net, duration, *, dt=0.1, engine=None, seed=0, record=None, to=None
     engine = engine or EventDriven()
     steps = check_times(duration, dt)
     several = getattr(engine, "seeds", None)
-    saves = checkpoint_path(checkpoint, seeds=several, fresh=state is None and not overwrite)
+    saves = checkpoint_path(checkpoint, to, seeds=several, fresh=state is None and not overwrite)
     ready = _prepare(net, dt, engine, seed, record, state, lambda: sinks_of(to, overwrite, append, several, state))
     ready.saves = saves
     results = ready.run(duration, steps, progress)
@@ -120,9 +121,11 @@ class Prepared:
     def run(self, duration, steps, progress, sinks=None):
         """Run ``steps`` steps into ``sinks``; one Result per sink."""
         sinks, first = sinks or self.sinks, self.session.step
-        for sink in sinks:
-            sink.open(meta_of(self.plan, self.engine, duration, first, self.session, self.asked), self.channels)
         due = samples(self.asked, self.channels, self.plan, first, steps)
+        seeds = getattr(self.engine, "seeds", None)
+        for b, sink in enumerate(sinks):
+            meta = meta_of(self.plan, self.engine, duration, first, self.session, self.asked)
+            sink.open(meta if seeds is None else {**meta, "run_seed": int(seeds[b])}, self.channels)
         gates = with_gates(sinks, self.asked, self.channels)
         run = _Run(self.session, gates, first + steps, due, progress, self.saves, block=self.block)
         return _execute(run, self, sinks)
@@ -244,6 +247,7 @@ def _check_seed_and_state(seed, state):
 
 
 def _requests(record):
-    if isinstance(record, RecordSpikes | RecordState | RecordMean | RecordWeights | RecordPlasticity | str):
+    known = RecordSpikes | RecordState | RecordMean | RecordWeights | RecordPlasticity | str
+    if isinstance(record, known) or not isinstance(record, Iterable):
         raise RunError(f"simulate.record: is {record!r}. Give a list of requests, for instance [RecordSpikes('exc')].")
     return list(record)

@@ -12,7 +12,6 @@ stands a checksum of it, which HDF5 readers do not see.
 """
 
 import hashlib
-import io
 import json
 import os
 from dataclasses import dataclass, field, replace
@@ -138,7 +137,7 @@ def save(state, path, *, overwrite=False):
     try:
         with open(beside, "wb") as f:
             f.write(image)
-            f.write(_seal(image))
+            f.write(_seal(hashlib.sha256(image)))
         os.replace(beside, path)
     except OSError as err:
         if os.path.exists(beside):
@@ -148,27 +147,40 @@ def save(state, path, *, overwrite=False):
 
 def load(path):
     """Read a :class:`RunState` written by :func:`save`. Errors: MissingFile; DataError for damaged or foreign files."""
+    from snn.export.storage import reading
+    from snn.run.state_file import read
+
     path = os.fspath(path)
     if not os.path.exists(path):
         raise MissingFile(f"load.path: {path} does not exist. Give a file written by snn.save.")
     try:
-        with open(path, "rb") as f:
-            data = f.read()
+        intact = os.path.isfile(path) and _sealed(path)
     except OSError as err:
         raise DataError(f"load.path: cannot read {path} ({err}). Give a file written by snn.save.") from err
-    image = data[: -len(_seal(b""))]
-    if data[len(image) :] != _seal(image):
+    if not intact:
         raise DataError(
             f"load.path: {path} is no state of a run, or it is damaged or cut off. Give an intact file written by "
             "snn.save."
         )
-    return _read(image, path)
+    with reading(path) as file:
+        return read(file, FORMAT, VERSION)
 
 
-def _seal(image):
+def _seal(digest):
     """What stands behind the HDF5 data: a mark and a checksum. The HDF5 library may crash on a damaged file, so that
     damage must be found before it reads."""
-    return b"snnstate" + hashlib.sha256(image).digest()
+    return b"snnstate" + digest.digest()
+
+
+def _sealed(path):
+    """Whether a file ends with the checksum of everything before."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as f:
+        left = os.fstat(f.fileno()).st_size - len(_seal(digest))
+        while left > 0 and (block := f.read(min(left, 1 << 20))):
+            digest.update(block)
+            left -= len(block)
+        return left == 0 and f.read() == _seal(digest)
 
 
 def _image(state):
@@ -190,43 +202,3 @@ def _image(state):
                 f[f"projections/{name}/{key}"] = x
         f.flush()
         return f.id.get_file_image()
-
-
-def _read(image, path):
-    import h5py
-
-    with h5py.File(io.BytesIO(image), "r") as f:
-        if f.attrs.get("format") != FORMAT:
-            raise DataError(
-                f"load.path: {path} is no state of a run (format {f.attrs.get('format')!r}). Give a file written by "
-                "snn.save."
-            )
-        if f.attrs["version"] > VERSION:
-            raise DataError(
-                f"load.path: {path} has version {f.attrs['version']}; this library reads up to {VERSION}. Update "
-                "the library."
-            )
-        return RunState(
-            int(f.attrs["step"]),
-            json.loads(f.attrs["summary"]),
-            {name: _population(g) for name, g in f["populations"].items()},
-            {name: _arrays(g) for name, g in f.get("projections", {}).items()},
-        )
-
-
-def _arrays(g):
-    """{path: array} of all data sets below a group."""
-    import h5py
-
-    found = {}
-    g.visititems(lambda path, x: found.update({path: x[()]}) if isinstance(x, h5py.Dataset) else None)
-    return found
-
-
-def _population(g):
-    return PopulationState(
-        {k: x[()] for k, x in g["state"].items()},
-        {k: x[()] for k, x in g["inputs"].items()},
-        *(g[key][()] for key in ("spike_steps", "spike_ids", "elapsed", "busy")),
-        {k: x[()] for k, x in g.get("shown", {}).items()},
-    )
