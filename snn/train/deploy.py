@@ -111,7 +111,7 @@ class Deployed:
 
     def duration(self, steps):
         """ms of a run in which every layer passes through all ``steps`` of its input."""
-        return (steps + self.latency[self.output]) * self.dt
+        return (steps + max(self.latency.values())) * self.dt
 
     def feed(self, x, *, graded=False):
         """The network with the input ``x`` of one sample, as of :meth:`run`: ready for ``snn.simulate``."""

@@ -42,7 +42,7 @@ def run_samples(deployed, frames, engine, single):
     requests += [RecordState(deployed.output, deployed.emit)] if deployed.emit else []
     channels = [channel_of(r, plan, 0) for r in requests]
     found = {c.key: torch.zeros(*frames.shape[:2], plan.population(c.population).n, dtype=dtype) for c in channels}
-    steps = len(frames) + deployed.latency[deployed.output]
+    steps = len(frames) + max(deployed.latency.values())
     for b in tqdm(range(frames.shape[1]), desc="deployed", unit="sample", disable=None, delay=2.0, leave=False):
         result = _one(_given(plan, deployed, frames[:, b]), channels, engine, steps)
         for c in channels:

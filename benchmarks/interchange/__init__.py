@@ -1,0 +1,1 @@
+"""Interchange: we write and others read, others write and we read."""
