@@ -180,3 +180,23 @@ def test_odd_arguments_are_errors_of_ours(make):
 def test_every_run_of_a_batch_says_its_seed():
     both = run([snn.RecordSpikes("cells")], engine=snn.Clocked(seeds=[3, 4]), duration=1.0)
     assert [r.meta["run_seed"] for r in both] == [3, 4]
+
+
+def test_frequent_samples_of_weights_take_time_in_proportion(monkeypatch):
+    """Looking for the next sample must not walk over all that are still to come."""
+    record = [snn.RecordWeights("noise_cells", synapses=[0], every=DT)]
+    result = run(record, duration=30.0)
+    assert len(result.weights["noise_cells"]) == 301
+    sample = module.samples(record, [None], module.make_plan(network(), DT), 0, 10**12)[0]
+    assert sample.next(5 * 10**11) == 5 * 10**11 + 1 and sample.due(10**12) and sample.next(10**12) == 10**12
+
+
+def test_an_old_checkpoint_is_replaced_before_a_new_run_begins(tmp_path, monkeypatch):
+    state = tmp_path / "state.h5"
+    run([snn.RecordSpikes("cells")], checkpoint=state)
+    assert snn.load(state).time == pytest.approx(60.0)
+    monkeypatch.setattr(module.Prepared, "block", 1)
+    monkeypatch.setattr(module._Run, "_next_due", lambda self: 1 / 0)        # dies in its first block
+    with pytest.raises(ZeroDivisionError):
+        run([snn.RecordSpikes("cells")], checkpoint=state, overwrite=True)
+    assert snn.load(state).time == 0.0

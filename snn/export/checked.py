@@ -59,22 +59,23 @@ def dataset(parent, path, *, kinds="f", ndim=1, length=None):
     found = _located(parent, path)
     if not isinstance(found, h5d.DatasetID):
         raise refused(parent, path, "is no table", "It must be a dataset.")
-    data = h5py.Dataset(found)
-    kind, described = _kind(found)
+    kind, dtype = _kind(found)
     if kind not in kinds:
-        raise refused(parent, path, f"holds {described}", f"It must hold {' or '.join(KINDS[k] for k in kinds)}.")
-    ranks = ndim if isinstance(ndim, tuple) else (ndim,)
-    if data.shape is None or data.ndim not in ranks:
-        raise refused(parent, path, f"has shape {data.shape}",
+        what = "strings" if kind == "s" else f"values of type {str(dtype)[:60]}"
+        raise refused(parent, path, f"holds {what}", f"It must hold {' or '.join(KINDS[k] for k in kinds)}.")
+    data = h5py.Dataset(found)
+    shape, ranks = data.shape, ndim if isinstance(ndim, tuple) else (ndim,)
+    if shape is None or len(shape) not in ranks:
+        raise refused(parent, path, f"has shape {shape}",
                       f"It must have {' or '.join(map(str, ranks))} dimensions.")
-    if length is not None and data.shape[:1] != (length,):
-        raise refused(parent, path, f"has shape {data.shape}", f"It must have {length} rows.")
-    check_storage(data, found.get_create_plist())
+    if length is not None and shape[:1] != (length,):
+        raise refused(parent, path, f"has shape {shape}", f"It must have {length} rows.")
+    check_storage(data, found.get_create_plist(), math.prod(shape) * dtype.itemsize)
     return data
 
 
 def has(parent, path):
-    """Whether there is anything at ``path``; links that lead out of the file are refused."""
+    """Whether there is anything at ``path``; links that lead out of the file, or nowhere, are refused."""
     return _located(parent, path, missing=None) is not None
 
 
@@ -179,8 +180,9 @@ def _located(parent, path, missing=REQUIRED):
         if name in (b"", b"."):
             continue
         if not isinstance(here, h5py.h5g.GroupID) or not here.links.exists(name):
-            if missing is REQUIRED:
-                raise refused(parent, path, "is missing", "Give a complete file of this layout.")
+            if missing is REQUIRED or followed:
+                what = "is a link to nothing" if followed else "is missing"
+                raise refused(parent, path, what, "Give a complete file of this layout.")
             return missing
         kind = here.links.get_info(name).type
         if kind == h5l.TYPE_HARD:
@@ -197,15 +199,15 @@ def _located(parent, path, missing=REQUIRED):
 
 
 def _kind(dataset_id):
-    """The letter of what a dataset holds, "?" for everything else, and its type in words."""
+    """The letter of what a dataset holds, "?" for everything else, and its type, None for an unknown one."""
     try:
         dtype = dataset_id.dtype
     except (TypeError, ValueError, OverflowError):
-        return "?", "values of an unknown type"
+        return "?", None
     if h5py.check_string_dtype(dtype):
-        return "s", "strings"
+        return "s", dtype
     letter = {"i": "i", "u": "i", "f": "f", "b": "b"}.get(dtype.kind, "?")
-    return ("?" if letter == "f" and dtype.itemsize > 8 else letter), f"values of type {str(dtype)[:60]}"
+    return "?" if letter == "f" and dtype.itemsize > 8 else letter, dtype
 
 
 def _native(data, selected):

@@ -8,7 +8,7 @@ import math
 import h5py
 import numpy as np
 
-from snn.errors import DataError
+from snn.errors import DataError, SnnError
 
 NAME_LENGTH = 255
 REQUIRED = object()
@@ -19,14 +19,13 @@ def text(obj, name, *, default=REQUIRED, longest=1 << 20):
     value = _attribute(obj, name, default)
     if value is default:
         return value
-    value = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
     if not isinstance(value, bytes) or len(value) > longest:
         raise refused(obj, f"@{name}", f"is {_short(value)}", f"It must be a string of at most {longest} bytes.")
     return decoded(obj, [value], f"@{name}")[0]
 
 
 def number(obj, name, *, whole=False, low=-math.inf, high=math.inf, default=REQUIRED):
-    """The attribute ``name``: one finite number in ``low`` .. ``high``; with ``whole`` an int."""
+    """The attribute ``name``: one finite number in ``low`` .. ``high``, a float, or with ``whole`` an int."""
     value = _attribute(obj, name, default)
     if value is default:
         return value
@@ -34,7 +33,7 @@ def number(obj, name, *, whole=False, low=-math.inf, high=math.inf, default=REQU
     if not good or (whole and value != int(value)) or not low <= value.item() <= high:
         raise refused(obj, f"@{name}", f"is {_short(value)}",
                       f"It must be a {'whole ' * whole}number from {low} to {high}.")
-    return int(value) if whole else value.item()
+    return int(value) if whole else float(value)
 
 
 def json_of(obj, name, *, kind=dict, longest=1 << 26):
@@ -83,13 +82,17 @@ def _attribute(obj, name, default):
             return default
         raise refused(obj, f"@{name}", "is missing", "Give a complete file of this layout.")
     found = h5py.h5a.open(obj.id, name.encode())
-    if found.shape is None or math.prod(found.shape) != 1:
-        raise refused(obj, f"@{name}", f"has shape {found.shape}", "It must be one value.")
+    shape = found.shape
+    if shape is None or math.prod(shape) != 1:
+        raise refused(obj, f"@{name}", f"has shape {shape}", "It must be one value.")
     try:
-        value = obj.attrs[name]
+        value = np.zeros(shape, found.dtype)
+        found.read(value)
+    except SnnError:
+        raise
     except (TypeError, ValueError, OSError, RuntimeError) as err:
         raise refused(obj, f"@{name}", f"cannot be read ({str(err)[:80]})", "It must be one value.") from err
-    return value.reshape(-1)[0] if isinstance(value, np.ndarray) else value
+    return value.reshape(-1)[0]
 
 
 def _short(value):

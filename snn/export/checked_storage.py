@@ -1,10 +1,11 @@
 """How a table is stored in an HDF5 file, checked before it is read; the rules are in :mod:`snn.export.checked`."""
+import itertools
 import math
+import os
 import zlib
 
 import h5py
-import numpy as np
-from h5py import h5d, h5i
+from h5py import h5d, h5f, h5i
 
 from snn.export.checked_attributes import refused
 from snn.export.checked_file import check_file  # noqa: F401
@@ -19,28 +20,32 @@ FILTERS = {h5py.h5z.FILTER_SHUFFLE: "shuffle", h5py.h5z.FILTER_DEFLATE: "gzip", 
 
 def file_size(obj):
     """Bytes of the file that an object is in."""
-    return h5i.get_file_id(obj.id).get_filesize()
+    file = h5i.get_file_id(obj.id)
+    if file.get_intent() & h5f.ACC_SWMR_READ:
+        # The library would give the size that the file once had, and read zeros where it was cut off.
+        return os.fstat(file.get_vfd_handle()).st_size
+    return file.get_filesize()
 
 
-def check_storage(data, plist):
-    """Refuse what lies outside the file, unknown filters, and contiguous tables that are not all there."""
-    if plist.get_layout() == h5d.VIRTUAL or plist.get_external_count():
+def check_storage(data, plist, nbytes):
+    """Refuse what lies outside the file, unknown filters, and contiguous tables that lack some of their ``nbytes``."""
+    layout, filters = plist.get_layout(), plist.get_nfilters()
+    if layout == h5d.VIRTUAL or plist.get_external_count():
         raise refused(data, "", "has its values in other files", "They must lie in the file itself.")
-    codes = [plist.get_filter(i)[0] for i in range(plist.get_nfilters())]
-    if not set(codes) <= FILTERS.keys() or len(set(codes)) < len(codes):
+    codes = [plist.get_filter(i)[0] for i in range(filters)]
+    if not FILTERS.keys() >= set(codes) or len(set(codes)) < filters:
         raise refused(data, "", f"is packed by the HDF5 filters {codes}",
                       f"Allowed are {', '.join(FILTERS.values())}, each once. Repack it with h5repack.")
-    size, nbytes = file_size(data), math.prod(data.shape) * data.id.get_type().get_size()
-    if plist.get_layout() == h5d.CONTIGUOUS and nbytes:
-        offset = data.id.get_offset()
+    if layout == h5d.CONTIGUOUS and nbytes:
+        offset, size = data.id.get_offset(), file_size(data)
         if offset is None or offset + nbytes > size:
             raise refused(data, "", f"declares {nbytes} bytes, which the file of {size} bytes does not hold",
                           "The file is damaged or was never filled; use an intact copy.")
-    if data.chunks:
-        chunk = math.prod(data.chunks) * data.id.get_type().get_size()
-        if chunk > max(SMALL, RATIO * size):
-            raise refused(data, "", f"has chunks of {chunk} bytes in a file of {size}",
-                          f"Chunks of up to {max(SMALL, RATIO * size)} bytes are read.")
+    if layout == h5d.CHUNKED:
+        chunk = math.prod(plist.get_chunk()) * data.dtype.itemsize
+        if chunk > SMALL and chunk > RATIO * file_size(data):
+            raise refused(data, "", f"has chunks of {chunk} bytes in a file of {file_size(data)}",
+                          f"Chunks of up to {max(SMALL, RATIO * file_size(data))} bytes are read.")
 
 
 def check_size(data, nbytes, limit):
@@ -62,16 +67,17 @@ def check_chunks(data, ranges):
     if math.prod(count) > 64 and math.prod(count) > data.id.get_num_chunks():
         raise refused(data, "", f"declares {math.prod(count)} chunks, of which {data.id.get_num_chunks()} were written",
                       "The file is damaged or was never filled; use an intact copy.")
-    size, nbytes = file_size(data), math.prod(data.chunks) * data.id.get_type().get_size()
-    for index in np.ndindex(*count):
-        corner = tuple((f + i) * c for f, i, c in zip(first, index, data.chunks, strict=True))
+    size, nbytes = file_size(data), math.prod(data.chunks) * data.dtype.itemsize
+    bomb = (SMALL + CHUNK_RATIO * size) // INFLATE if data.compression == "gzip" else math.inf
+    for corner in itertools.product(*(range(f * c, (f + k) * c, c)
+                                      for f, k, c in zip(first, count, data.chunks, strict=True))):
         stored = data.id.get_chunk_info_by_coord(corner)
         if stored.byte_offset is None or not stored.size:
             raise refused(data, "", f"has nothing at {corner}", "The file was never filled; use an intact copy.")
         if stored.byte_offset + stored.size > size or stored.size > 2 * nbytes + 4096:
             raise refused(data, "", f"has a chunk of {stored.size} bytes at {corner}",
                           "The file is damaged; use an intact copy.")
-        if data.compression == "gzip" and stored.size * INFLATE > SMALL + CHUNK_RATIO * size:
+        if stored.size > bomb:
             _check_inflated(data, corner, nbytes)
 
 

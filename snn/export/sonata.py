@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from snn.errors import DataError, OutputError
 from snn.export import checked
+from snn.export.grids import even_grid
 from snn.export.storage import reading, writing
 from snn.spikes import Spikes
 from snn.traces import Trace
@@ -65,7 +66,7 @@ def write_report(trace, path, *, overwrite=False):
     Errors: DataError when the samples are not evenly spaced or a value does not fit float32; RunError and OutputError
     as in :func:`write_spikes`.
     """
-    start, step = _grid(trace)
+    start, step = even_grid(trace, "write_report")
     order = np.argsort(trace.ids, kind="stable")
     rows, k = len(trace), len(order)
     with writing(path, (4 * rows + 32) * k + _HEAD, overwrite=overwrite) as file:
@@ -170,7 +171,8 @@ def read_report(path, population=None, *, element=None, variable=None):
         if not (np.isfinite([start, step]).all() and step > 0):
             raise DataError(f"read_report: '{path}' mapping/time: start {start}, step {step}. Use an intact copy.")
         name = Path(path).stem.split(".")[-1] if variable is None else variable
-        return Trace(start + np.arange(len(data)) * step, ids, checked.whole(data)[:, columns],
+        values = checked.whole(data)[:, columns]
+        return Trace(start + np.arange(len(values)) * step, ids, values,
                      checked.text(data, "units", default=""), names[0] if population is None else population, name)
 
 
@@ -204,18 +206,6 @@ def _check_ms(dataset):
     units = checked.text(dataset, "units", default="ms")
     if units != "ms":
         raise DataError(f"read: '{dataset.file.filename}' {dataset.name}: times in {units!r}. They must be in 'ms'.")
-
-
-def _grid(trace):
-    """Begin and spacing of evenly spaced samples [ms]."""
-    if len(trace) < 2:
-        # SONATA needs a spacing; the time since the start of the model is the only one that a single sample has.
-        return (float(trace.times[0]), float(trace.times[0]) or 1.0) if len(trace) else (0.0, 1.0)
-    step = (trace.times[-1] - trace.times[0]) / (len(trace) - 1)
-    if not step > 0 or np.abs(trace.times - (trace.times[0] + np.arange(len(trace)) * step)).max() > 1e-6 * step:
-        raise DataError(f"write_report: the samples of {trace.population}.{trace.variable} are not evenly spaced. "
-                        "SONATA reports need one spacing; use the native archive.")
-    return float(trace.times[0]), float(step)
 
 
 def _table(group, name, dtype, columns=None):

@@ -12,11 +12,21 @@ from snn.record import RecordPlasticity, RecordWeights, TraceChannel, WeightChan
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Values to be taken after some steps: ``take(session)`` gives them as [runs, k] for a channel."""
+    """Values to be taken every so many steps (None: at the end, when ``stop`` steps are done): ``take(session)`` gives
+    them as [runs, k] for a channel."""
 
     channel: object
     take: Callable
-    steps: frozenset
+    every: int | None
+    stop: int
+
+    def due(self, step):
+        """Whether they are taken when ``step`` steps are done."""
+        return step == self.stop if self.every is None else step % self.every == 0
+
+    def next(self, step):
+        """The next number of steps above ``step`` at which they are taken, or the end."""
+        return self.stop if self.every is None else min((step // self.every + 1) * self.every, self.stop)
 
     def give(self, session, sinks, step):
         """Hand the values as they are after ``step`` to the sinks, one per run."""
@@ -44,20 +54,18 @@ def samples(asked, channels, plan, first, steps):
 
                 def take(session, r=r, value=value, chosen=chosen):
                     return value.now(session.learning(r.projection), session.step)[:, chosen]
-            found.append(Sample(c, take, _due(r, plan.dt, first, steps)))
+            found.append(Sample(c, take, _every(r, plan.dt), first + steps))
     return found
 
 
-def _due(r, dt, first, steps):
-    """The steps after which values are taken; ``first - 1``: before the run."""
-    last = first + steps - 1
+def _every(r, dt):
+    """Steps between two samples of a request; None where there is one only, at the end."""
     if r.every is None:
-        return frozenset({last})
+        return None
     try:
-        every = max(1, int(steps_of(r.every, dt, f"{type(r).__name__}.every of {r.projection!r}")))
+        return max(1, int(steps_of(r.every, dt, f"{type(r).__name__}.every of {r.projection!r}")))
     except NetworkError as err:
         raise RunError(str(err)) from None
-    return frozenset(s for s in range(first - 1, last + 1) if (s + 1) % every == 0)
 
 
 @dataclass(frozen=True)

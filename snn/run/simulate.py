@@ -142,10 +142,10 @@ def _execute(run, ready, sinks):
     finally:
         if whole:
             run.session.close()
-        for sink in sinks:
-            sink.close(done)
-    if interrupted:
         now = run.session.step * ready.plan.dt
+        for sink in sinks:
+            sink.close({**done, "duration": now - sink.meta["start"]} if done.get("interrupted") else done)
+    if interrupted:
         message = f"simulate: interrupted at {now:g} ms; the result holds what was recorded until then."
         warnings.warn(message, RuntimeWarning, stacklevel=4)
     return [sink.result(plan=ready.plan, state=end) for sink, end in zip(sinks, ends, strict=True)]
@@ -168,14 +168,16 @@ class _Run:
     def go(self):
         """Run to the end; returns whether it was interrupted."""
         session = self.session
-        self._sample(session.step - 1)
+        self._sample()
+        # From now on a killed run can be gone on with, and no older checkpoint is taken for one of this run.
+        self._save(True)
         with Interrupt() as interrupt, _bar(session.step, self.stop, self.progress) as bar:
             while session.step < self.stop and not interrupt.asked:
                 before, t = session.step, time.perf_counter()
                 reached = session.advance(min(session.step + self.block, self.stop, self._next_due()))
                 took = time.perf_counter() - t
                 self.seconds += took
-                self._sample(reached - 1)
+                self._sample()
                 session.drain(*self.sinks)
                 self._save(time.perf_counter() - self.saved > CHECKPOINT_SECONDS)
                 bar.update(reached - before)
@@ -198,12 +200,12 @@ class _Run:
         return [self.session.state(*([b] if len(self.sinks) > 1 else [])) for b in range(len(self.sinks))]
 
     def _next_due(self):
-        return min((s + 1 for d in self.due for s in d.steps if s + 1 > self.session.step), default=self.stop)
+        return min((d.next(self.session.step) for d in self.due), default=self.stop)
 
-    def _sample(self, step):
+    def _sample(self):
         for d in self.due:
-            if step in d.steps:
-                d.give(self.session, self.sinks, step)
+            if d.due(self.session.step):
+                d.give(self.session, self.sinks, self.session.step - 1)
 
 
 @contextlib.contextmanager
