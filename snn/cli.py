@@ -116,10 +116,14 @@ def convert(args):
 def _written(files, path, out, args):
     """Write the result in ``path`` in the format ``args.to``."""
     result = files.part_of(files.load_result(path), args.begin, args.end, dt=getattr(args, "dt", None))
+    if not (result.spikes or result.traces or result.weights):
+        raise RunError(f"RUN: nothing was recorded in {str(path)!r}. Record spikes, traces or weights.")
     if out.resolve() == path.resolve():
         raise RunError(f"OUT: is the file that is read ({str(out)!r}). Choose another name.")
     for written in files.write_result(result, out, args.to, overwrite=args.overwrite):
         print(f"written: {written}")
+    if args.to in files.WITHOUT_WEIGHTS and result.weights:
+        print(f"note: {args.to} has no place for weights; left out: {', '.join(result.weights)}", file=sys.stderr)
 
 
 def info(args):

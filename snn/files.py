@@ -27,7 +27,7 @@ WRITERS = {
     "npz": (".npz", "snn.export.npz:write_npz"),
 }
 """Formats of results: the ending of a file ("": a folder), and the function that writes it."""
-FORMATS = tuple(name for name in WRITERS if name != "archive")
+WITHOUT_WEIGHTS = ("sonata", "nir")
 NETWORKS = ("circuit", "NIR", "experiment")
 
 

@@ -79,6 +79,7 @@ def test_export_and_back_to_an_archive(run, folder, capsys, to, name, kind):
 
 def test_export_to_folders(run, folder, capsys):
     does("export", run, "--to", "sonata")
+    assert "left out: in" in capsys.readouterr().err
     does("export", run, "--to", "csv", "--out", folder / "tables")
     assert {p.name for p in (folder / "run_sonata").iterdir()} == {"spikes.h5", "cells.v.h5", "cells.mean.v.h5"}
     read = files.load_result(folder / "run_sonata" / "spikes.h5")
@@ -160,3 +161,23 @@ def test_what_holds_no_result_or_network(run, folder, tmp_path):
         files.load_network(run, dt=0.1)
     with pytest.raises(MissingFile):
         files.kind_of(tmp_path / "nothing.h5")
+
+
+def test_nothing_is_left_behind_by_an_export_that_is_refused(folder, tmp_path, capsys):
+    net = snn.Network("gaps")
+    net.add("cells", LIF(), 2)
+    record = [snn.RecordSpikes("cells"), snn.RecordState("cells", "v", when=snn.Windows([(1.0, 2.0), (5.0, 6.0)]))]
+    snn.simulate(net, 10.0, record=record, to=tmp_path / "gaps.h5")
+    assert "not evenly spaced" in fails(capsys, "export", tmp_path / "gaps.h5", "--to", "sonata")
+    snn.simulate(net, 1.0, record=[], to=tmp_path / "nothing.h5")
+    assert "nothing was recorded" in fails(capsys, "export", tmp_path / "nothing.h5", "--to", "sonata")
+    assert {p.name for p in tmp_path.iterdir()} == {"gaps.h5", "nothing.h5"}
+
+
+def test_reports_of_ports_keep_their_names(tmp_path):
+    net = snn.Network("ports")
+    cells = net.add("cells", IFCurrExp(), 2)
+    net.drive(cells, snn.CurrentInput(300.0), port="current")
+    snn.simulate(net, 5.0, record=[snn.RecordState("cells", "x.current")], to=tmp_path / "run.h5")
+    does("export", tmp_path / "run.h5", "--to", "sonata", "--out", tmp_path / "out")
+    assert list(files.load_result(tmp_path / "out" / "cells.x.current.h5").traces) == [("cells", "x.current")]

@@ -101,6 +101,8 @@ def export(result, folder, *, overwrite=False):
     have no SONATA report; they are in the native archive. Errors as above.
     """
     folder = Path(folder)
+    for trace in result.traces.values():
+        even_grid(trace, "sonata.export")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as err:
@@ -170,10 +172,12 @@ def read_report(path, population=None, *, element=None, variable=None):
         start, _, step = (float(x) for x in checked.whole(time))
         if not (np.isfinite([start, step]).all() and step > 0):
             raise DataError(f"read_report: '{path}' mapping/time: start {start}, step {step}. Use an intact copy.")
-        name = Path(path).stem.split(".")[-1] if variable is None else variable
+        population = names[0] if population is None else population
+        stem = Path(path).stem
+        own = stem.removeprefix(f"{population}.") if stem.startswith(f"{population}.") else stem.split(".")[-1]
         values = checked.whole(data)[:, columns]
         return Trace(start + np.arange(len(values)) * step, ids, values,
-                     checked.text(data, "units", default=""), names[0] if population is None else population, name)
+                     checked.text(data, "units", default=""), population, own if variable is None else variable)
 
 
 def _columns(path, group, width, element):
