@@ -10,6 +10,8 @@ from pathlib import Path
 import snn
 from snn.errors import MissingFile, RunError, SnnError
 
+PICTURES = (".png", ".svg", ".pdf", ".jpg", ".mp4", ".gif")
+
 
 def existing(path):
     """``path`` as a Path to a file that is there, else :class:`MissingFile`."""
@@ -19,9 +21,12 @@ def existing(path):
     return path
 
 
-def free(path, *, overwrite):
-    """``path`` as a Path that may be written, else :class:`RunError` (exists) or :class:`MissingFile` (no folder)."""
+def free(path, *, overwrite, source=None):
+    """``path`` as a Path that may be written, else :class:`RunError` (exists, or is the ``source`` that is read) or
+    :class:`MissingFile` (no folder)."""
     path = Path(path)
+    if source is not None and path.resolve() == Path(source).resolve():
+        raise RunError(f"--out: is the file that is read ({str(path)!r}). Choose another name.")
     if path.exists() and not overwrite:
         raise RunError(f"--out: exists already ({str(path)!r}). Choose another name, or give --overwrite.")
     if not path.parent.is_dir():
@@ -37,7 +42,9 @@ def demo(args):
 def simulate(args):
     from snn import experiment, script
     path = existing(args.file)
-    out = free(args.out, overwrite=args.overwrite or args.resume) if args.out else None
+    out = free(args.out, overwrite=args.overwrite or args.resume, source=path) if args.out else None
+    if args.checkpoint:
+        free(args.checkpoint, overwrite=True, source=path)
     options = {"duration": args.duration, "seed": args.seed, "out": out, "overwrite": args.overwrite,
                "checkpoint": args.checkpoint, "resume": args.resume}
     if path.suffix == ".py":
@@ -71,7 +78,11 @@ def train(args):
 
 def plot(args):
     path = existing(args.file)
-    out = free(args.out or path.with_suffix(".png"), overwrite=args.overwrite)
+    out = free(args.out or path.with_suffix(".png"), overwrite=args.overwrite, source=path)
+    if out.suffix not in PICTURES:
+        raise RunError(f"--out: ends in {out.suffix!r}. Known endings are {', '.join(PICTURES)}.")
+    if not 1 <= args.dpi <= 2400:
+        raise RunError(f"--dpi: is {args.dpi}. Give a number from 1 to 2400.")
     from snn.files import load_result
     if out.suffix in (".mp4", ".gif"):
         from snn.animate import animate
@@ -84,7 +95,7 @@ def plot(args):
 
 def report(args):
     path = existing(args.file)
-    out = free(args.out or path.with_suffix(".html"), overwrite=args.overwrite)
+    out = free(args.out or path.with_suffix(".html"), overwrite=args.overwrite, source=path)
     from snn import report
     from snn.files import load_result
     report.write(load_result(path), out, source=path.name, overwrite=args.overwrite)

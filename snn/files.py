@@ -107,7 +107,9 @@ def part_of(result, begin, end, *, dt=None):
     begin, end = float("-inf") if begin is None else begin, float("inf") if end is None else end
     spikes = {name: s.between(max(begin, s.start), min(end, s.end)) for name, s in result.spikes.items()}
     tables = [{key: t.between(begin, end) for key, t in table.items()} for table in (result.traces, result.weights)]
-    return Result(spikes=spikes, traces=tables[0], weights=tables[1], meta=result.meta)
+    windows = {(s.start, s.duration) for s in spikes.values()}
+    known = dict(zip(("start", "duration"), windows.pop(), strict=True)) if len(windows) == 1 else {}
+    return Result(spikes=spikes, traces=tables[0], weights=tables[1], meta={**result.meta, **known})
 
 
 def load_network(path, *, dt, allow=()):

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 
+from snn.errors import DataError
 from snn.export import checked
 from snn.files import kind_of, load_result
 
@@ -81,8 +82,12 @@ def _length(group, name, kinds):
 def _circuit(path):
     from snn.exchange.sonata_tables import place, read_config
     config = read_config(path)
+    networks = config.get("networks", {})
+    found = [(part, networks.get(part, [])) for part in ("nodes", "edges")] if isinstance(networks, dict) else [("", 0)]
+    if not all(isinstance(entries, list) and all(isinstance(e, dict) for e in entries) for _, entries in found):
+        raise DataError(f"info: '{path}': networks must hold lists of nodes and edges. Give a circuit_config.json.")
     rows = [[part, str(entry.get(f"{part}_file")), *_held(place(Path(path).parent, entry.get(f"{part}_file")), part)]
-            for part in ("nodes", "edges") for entry in config.get("networks", {}).get(part, [])]
+            for part, entries in found for entry in entries]
     return [f"{path}: SONATA {'circuit' if rows else 'configuration'}", *table(rows)]
 
 

@@ -79,7 +79,7 @@ class Result:
             parts.append("traces: " + ", ".join(f"{p}.{v} {_size(self.traces, (p, v))}" for p, v in self.traces))
         if self.weights:
             parts.append("weights: " + ", ".join(f"{name} {_size(self.weights, name)}" for name in self.weights))
-        return f"Result({'; '.join([self._head(), *parts])})"
+        return f"Result({'; '.join(filter(None, [self._head(), *parts]))})"
 
     def _head(self):
         duration = self.meta.get("duration")

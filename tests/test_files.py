@@ -102,6 +102,7 @@ def test_a_part_of_a_run(run, folder):
     does("export", run, "--to", "npz", "--out", folder / "part.npz", "--begin", 20, "--end", 30)
     part, whole = files.load_result(folder / "part.npz"), snn.open(run)
     assert part.spikes["cells"] == whole.spikes["cells"].between(20.0, 30.0)
+    assert part.meta["start"] == 20.0 and part.meta["duration"] == 10.0
     np.testing.assert_array_equal(part.traces["cells", "v"].times, np.arange(41, 61) * 0.5)
 
 
@@ -181,3 +182,17 @@ def test_reports_of_ports_keep_their_names(tmp_path):
     snn.simulate(net, 5.0, record=[snn.RecordState("cells", "x.current")], to=tmp_path / "run.h5")
     does("export", tmp_path / "run.h5", "--to", "sonata", "--out", tmp_path / "out")
     assert list(files.load_result(tmp_path / "out" / "cells.x.current.h5").traces) == [("cells", "x.current")]
+
+
+@pytest.mark.parametrize("arguments, word", [
+    (["plot", "RUN", "--out", "a.xyz"], "Known endings"), (["plot", "RUN", "--out", "a.png", "--dpi", "0"], "--dpi"),
+    (["report", "RUN", "--out", "RUN", "--overwrite"], "the file that is read"),
+    (["info", "odd.json"], "lists of nodes"), (["info", "odder.json"], "lists of nodes")],
+    ids=["ending", "dpi", "itself", "networks", "nodes"])
+def test_odd_arguments_are_one_line(run, tmp_path, monkeypatch, capsys, arguments, word):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "odd.json").write_text('{"networks": 5}')
+    (tmp_path / "odder.json").write_text('{"networks": {"nodes": [5]}}')
+    before = run.read_bytes()
+    assert word in fails(capsys, *(run if a == "RUN" else a for a in arguments))
+    assert run.read_bytes() == before
