@@ -16,6 +16,9 @@ PARTS = {
     "oscillators": ("benchmarks.oscillators.command", "order parameters, hysteresis and cost of coupled oscillators"),
     "company": ("benchmarks.company", "whitening, gain control, dendrites, astrocytes, homeostasis beside theory"),
     "akorn": ("benchmarks.akorn.command", "vector oscillators beside networks of equal size: Sudoku, objects"),
+    "analyses": ("benchmarks.analyses.command", "published analyses of recordings, on networks whose truth is known"),
+    "recording": ("benchmarks.recording.command", "streaming to an archive: cost, memory, rates, slices, kills"),
+    "interchange": ("benchmarks.interchange.command", "every format: we write, they read, and the reverse"),
     "peers": ("benchmarks.environments", "make and list the peers' environments"),
 }
 

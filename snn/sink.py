@@ -163,7 +163,7 @@ class Sink:
         channel = self._channel(("spikes", population))
         steps, ids = channel.kept(np.asarray(steps), np.asarray(ids))
         if len(steps):
-            self._append(channel, (steps.astype(np.int64) + 1) * channel.dt, ids)
+            self._append(channel, (steps.astype(np.int64, copy=False) + 1) * channel.dt, ids)
 
     def trace(self, channel, first_row, data):
         """Samples ``data`` [T, k] of a trace; ``first_row`` is the number of samples given before in this run."""

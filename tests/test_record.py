@@ -1,4 +1,6 @@
 """Requests, channels and the sink protocol; the same result from memory and from a file."""
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -53,7 +55,7 @@ def assert_same(a, b, *, weights=True):
     assert set(a.traces) == set(b.traces) and set(a.weights) == set(b.weights)
     tables = [(a.traces[key], b.traces[key]) for key in a.traces]
     for x, y in tables + [(a.weights[key], b.weights[key]) for key in a.weights if weights]:
-        for name in vars(x):
+        for name in (field.name for field in fields(x)):
             np.testing.assert_array_equal(getattr(x, name), getattr(y, name))
         assert x.data.dtype == y.data.dtype
 
@@ -197,6 +199,56 @@ def test_meta_is_plain_and_a_copy(sink):
     assert sink.result().meta == {"dt": 0.1, "shape": [1, 2], "array": [0, 1], "wall": 0.5, "complete": True}
     with pytest.raises(RunError, match="JSON"):
         MemorySink().open({"x": object()}, [])
+
+
+def test_parts_of_tables():
+    trace = Trace([0.1, 3 * 0.1, 0.5], [7, 2], [[1, 2], [3, 4], [5, 6]], "mV", "a", "v")
+    assert trace.between(0.1, 0.3).data.tolist() == [[3, 4]] and len(trace.between(0, 0.5)) == 3
+    assert len(trace.between(0.3, 0.4)) == 0 and len(trace.between(-np.inf, np.inf)) == 3
+    assert trace.of(2).data.tolist() == [[2], [4], [6]] and trace.of([2, 7]).ids.tolist() == [2, 7]
+    assert [data.tolist() for _, data in trace.blocks(48)] == [[[1, 2], [3, 4]], [[5, 6]]]
+    weights = Weights("p", [0, 1], [3, 4], [0.0, 10.0], [[1, 2], [3, 4]], "mV", "elig")
+    chosen = weights.of([True, False]).between(0, 10)
+    assert (chosen.post.tolist(), chosen.times.tolist(), chosen.data.tolist()) == ([3], [10.0], [[3]])
+    assert chosen.variable == "elig" and repr(chosen) == "Weights(p.elig, 1 samples of 1 synapses)"
+    assert weights.of(slice(1, None)).pre.tolist() == [1] and weights.of(-1 + np.array([2])).post.tolist() == [4]
+    for call, word in ((lambda: trace.of([3]), "neuron 3 was not recorded"), (lambda: trace.of([2, 2]), "distinct"),
+                       (lambda: trace.of([0.5]), "float64"), (lambda: weights.of([2]), "0..1"),
+                       (lambda: trace.between(1, 0), "must not lie after"), (lambda: trace.between(np.nan, 1), "nan")):
+        with pytest.raises(DataError, match=word):
+            call()
+
+
+def test_blocks_of_spikes():
+    spikes = Spikes([1.0, 2.0, 2.0, 3.0, 4.0], [0, 1, 2, 0, 1], 3, 5.0)
+    assert [(t.tolist(), i.tolist()) for t, i in spikes.blocks(2)] == [
+        ([1.0, 2.0], [0, 1]), ([2.0, 3.0], [2, 0]), ([4.0], [1])]
+    assert not list(Spikes([], [], 3, 5.0).blocks())
+    with pytest.raises(DataError, match="blocks.count"):
+        spikes.blocks(0)
+
+
+def test_windows_only(sink):
+    channel = TraceChannel("a", "v", "mV", np.arange(2), DT, gated=True)
+    variable = WeightChannel("p", np.arange(2), np.arange(2), DT, variable="elig")
+    sink.open({}, [channel, variable, WeightChannel("p", np.arange(2), np.arange(2), DT)])
+    sink.samples(channel, [0.1, 0.5], [[1, 2], [3, 4]])
+    for call, word in ((lambda: sink.samples(channel, [0.5], [[1, 2]]), "do not ascend"),
+                       (lambda: sink.samples(channel, [0.9, 0.7], np.ones((2, 2))), "do not ascend"),
+                       (lambda: sink.samples(channel, [0.9], [[1]]), "columns"),
+                       (lambda: sink.trace(channel, 0, [[1, 2]]), "were due"),
+                       (lambda: sink.samples(variable, [0.9], [[1, 2]]), "gated channel")):
+        with pytest.raises(RunError, match=word):
+            call()
+    sink.weights(variable, 4, [5, 6])
+    sink.samples(channel, [0.6], [[5, 6]])
+    sink.commit(10)
+    sink.close()
+    result = sink.result()
+    assert result.traces["a", "v"].times.tolist() == [0.1, 0.5, 0.6]
+    assert result.traces["a", "v"].between(0.1, 0.55).data.tolist() == [[3, 4]]
+    assert result.weights["p.elig"].data.tolist() == [[5, 6]] and result.weights["p.elig"].variable == "elig"
+    assert len(result.weights["p"]) == 0
 
 
 def test_tables_check_their_shapes():

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import h5py
 
-from snn.errors import DataError, MissingFile, OutputError, RunError, SnnError
+from snn.errors import DataError, OutputError, RunError, SnnError
+from snn.export.checked_file import CheckedFile, check_file, check_first_heaps
+from snn.export.reopen import lock, mend, open_again
 
 try:
     import resource
@@ -43,28 +45,43 @@ def check_output(path, *, overwrite=False):
 class Output:
     """A new HDF5 file, made under a temporary name until :meth:`publish`; ``options`` go to ``h5py.File``.
 
-    Errors: OutputError from :meth:`guard`, :meth:`room` and the constructor when the file cannot be written.
+    With ``again`` an existing file is opened to be written further, beside readers; other writers of ours are kept
+    away as long as it is open. Errors: OutputError from :meth:`guard`, :meth:`room` and the constructor when the file
+    cannot be written.
     """
 
-    def __init__(self, path, **options):
-        self.path = Path(path)
-        self._new = self.path.with_name(self.path.name + ".new")
+    def __init__(self, path, *, again=False, **options):
+        self.path, self.file, self._fd = Path(path), None, None
+        self._new = None if again else self.path.with_name(self.path.name + ".new")
         try:
-            # An old file of this name is removed, not emptied: another process may still have it open.
-            self._new.unlink(missing_ok=True)
-            self.file = h5py.File(self._new, "w", **options)
-            self._fd = os.open(self._new, os.O_RDWR)
-        except OSError as err:
-            raise OutputError(f"output: '{self.path}' cannot be made ({_reason(err)}). Choose another place.") from err
+            if again:
+                self._fd = os.open(self.path, os.O_RDWR)
+                lock(self._fd, path)
+                mend(self._fd, path)
+                self.file = open_again(self.path)
+            else:
+                # An old file of this name is removed, not emptied: another process may still have it open.
+                self._new.unlink(missing_ok=True)
+                self.file = h5py.File(self._new, "w", **options)
+                self._fd = os.open(self._new, os.O_RDWR)
+                lock(self._fd, path)
+        except (OSError, SnnError) as err:
+            if self._fd is not None and self.file is None:
+                os.close(self._fd)
+            if isinstance(err, SnnError):
+                raise
+            raise OutputError(f"output: '{self.path}' cannot be {'opened' if again else 'made'} ({_reason(err)}). "
+                              "Choose another place.") from err
 
     def publish(self):
         """Give the file its name, replacing an older file in one step."""
         os.replace(self._new, self.path)
 
     def discard(self):
-        """Close the file and remove it, if it has not been published."""
+        """Close the file and remove it, if it is new and has not been published."""
         self.close(broken=True)
-        self._new.unlink(missing_ok=True)
+        if self._new is not None:
+            self._new.unlink(missing_ok=True)
 
     def room(self, nbytes):
         """Raise OutputError unless the file can grow by ``nbytes`` and a spare megabyte."""
@@ -128,21 +145,31 @@ def writing(path, nbytes, *, overwrite=False):
 @contextmanager
 def reading(path):
     """An existing HDF5 file, also one that is being written, or whose writer was killed. MissingFile or DataError."""
-    path = Path(path)
-    if not path.exists():
-        raise MissingFile(f"open: '{path}' is not there. Give a file that a run or an export has written.")
-    if path.is_dir() or not h5py.is_hdf5(path):
-        raise DataError(f"open: '{path}' is not an HDF5 file. Give a file that a run or an export has written.")
+    path = check_file(path)
     try:
+        if not h5py.is_hdf5(path):
+            raise DataError(f"open: '{path}' is not an HDF5 file. Give a file that a run or an export has written.")
         with open(path, "rb") as raw:
             unfinished = raw.read(_SUPERBLOCK_FLAGS + 1)[_SUPERBLOCK_FLAGS] & _SWMR == _SWMR
-        with (_unfinished(path) if unfinished else h5py.File(path, "r")) as file:
+        if unfinished:
+            check_first_heaps(path)
+        with (_unfinished(path) if unfinished else _finished(path)) as file:
             yield file
     except DataError as err:
-        raise err if str(path) in str(err) else DataError(f"open: '{path}' is damaged: {err}") from err
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, AttributeError, MemoryError) as err:
+        if str(path) in str(err):
+            raise
+        raise DataError(f"open: '{path}' is damaged: {err}") from err
+    except SnnError:
+        raise
+    except Exception as err:
         raise DataError(f"open: '{path}' is damaged, truncated or of a foreign layout ({_reason(err)}). "
                         "Use an intact copy.") from err
+
+
+@contextmanager
+def _finished(path):
+    with CheckedFile(path) as source, h5py.File(source, "r") as file:
+        yield file
 
 
 def _unfinished(path):

@@ -1,0 +1,1 @@
+"""Benchmarks of recording to an archive."""
