@@ -12,6 +12,7 @@ from snn.exchange.nir_nodes import Convention, node_of
 from snn.exchange.nir_optional import nir_package
 from snn.exchange.nir_scheme import Euler, Losses
 from snn.network import Network
+from snn.train.children import check_states, children_of
 from snn.train.delay import AxonalDelay, Delay
 from snn.train.folded import Dropout
 from snn.train.layer import Layer
@@ -66,6 +67,7 @@ def to_nir(x, *, dt=None, seed=0, shape=None, scheme=Euler(), allow=(), bins=64,
         return network_graph(x, seed, convention, losses, bins)
     if not isinstance(x, nn.Module):
         raise RunError(f"{WHERE}.x: is a {type(x).__name__}. Give an nn.Sequential of layers, or a Network.")
+    check_states(x, WHERE)
     leaves = list(_leaves(x, ""))
     step = _step(leaves, dt)
     floats = next((p.dtype for p in x.parameters() if p.is_floating_point()), torch.get_default_dtype())
@@ -181,7 +183,7 @@ def _bias(module):
 def _leaves(net, path):
     """``(path, module)`` in the order in which they are called, containers opened."""
     if isinstance(net, nn.Sequential):
-        for name, child in net.named_children():
+        for name, child in children_of(net):
             yield from _leaves(child, f"{path}.{name}" if path else name)
     else:
         yield path or "net", net

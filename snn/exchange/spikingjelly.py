@@ -24,6 +24,7 @@ from torch import fx, nn
 from snn.errors import RunError
 from snn.exchange.spikingjelly_neurons import layer_of
 from snn.exchange.spikingjelly_to import to_spikingjelly
+from snn.train.children import check_states, children_of
 from snn.train.folded import Folded
 from snn.train.linear import Linear
 from snn.train.recurrent import Recurrent
@@ -62,6 +63,7 @@ def from_spikingjelly(net, *, dt=1.0, where="from_spikingjelly"):
     """
     if not isinstance(net, nn.Module):
         raise RunError(f"{where}.net: is a {type(net).__name__}. Give a module of SpikingJelly.")
+    check_states(net, where)
     modes = dict(_modes(net, where))
     if len(modes) > 1:
         raise RunError(f"{modes['s']}: has step_mode 's' where {modes['m']} has 'm'. "
@@ -73,7 +75,7 @@ def from_spikingjelly(net, *, dt=1.0, where="from_spikingjelly"):
 def _modes(module, place):
     """``(step_mode, place)`` of what has a state and stands outside of containers."""
     if type(module) is nn.Sequential:
-        for name, child in module.named_children():
+        for name, child in children_of(module):
             yield from _modes(child, f"{place}.{name}")
     elif isinstance(module, (MemoryModule, theirs.StepModeContainer)):
         yield module.step_mode, place
@@ -105,7 +107,7 @@ class _Taker:
 
     def _children(self, module, place, many):
         children = OrderedDict((name, self.take(child, f"{place}.{name}", many))
-                               for name, child in module.named_children())
+                               for name, child in children_of(module))
         taken = nn.Sequential(children)
         taken.training = module.training
         return taken
@@ -116,9 +118,9 @@ class _Taker:
             if isinstance(child, MemoryModule):
                 raise RunError(f"{place}.{name}: a {type(child).__name__} in a container that takes all steps for one. "
                                "Put it behind the container, or use MultiStepContainer.")
-        for name, child in module.named_children():
+        for name, child in children_of(module):
             self.take(child, f"{place}.{name}", many=False)
-        taken = Folded(OrderedDict((name, copy.deepcopy(child)) for name, child in module.named_children()))
+        taken = Folded(OrderedDict((name, copy.deepcopy(child)) for name, child in children_of(module)))
         taken.training = module.training
         return taken
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from snn.errors import RunError
 from snn.exchange.spikingjelly_neurons import LOSSES, Refused, node_of
+from snn.train.children import check_states, children_of
 from snn.train.delay import AxonalDelay
 from snn.train.folded import Dropout, Folded
 from snn.train.layer import Layer
@@ -44,6 +45,7 @@ def to_spikingjelly(net, *, allow=(), keep=False):
             raise RunError(f"to_spikingjelly.allow: is {name!r}. Known: {', '.join(map(repr, LOSSES))}.")
     if not isinstance(net, nn.Module):
         raise RunError(f"to_spikingjelly.net: is a {type(net).__name__}. Give an nn.Sequential of layers.")
+    check_states(net, "to_spikingjelly")
     whole = net if type(net) is nn.Sequential else nn.Sequential(net)
     whole.training = net.training
     return _children(whole, "to_spikingjelly", allow, keep)
@@ -51,7 +53,7 @@ def to_spikingjelly(net, *, allow=(), keep=False):
 
 def _children(net, place, allow, keep):
     done = OrderedDict()
-    for name, module in net.named_children():
+    for name, module in children_of(net):
         here = f"{place}.{name}"
         try:
             if type(module) is nn.Sequential:

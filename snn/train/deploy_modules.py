@@ -9,6 +9,7 @@ from torch import nn
 
 from snn.contract import numbers
 from snn.errors import RunError
+from snn.train.children import check_states, children_of
 from snn.train.delay import AxonalDelay, Delay
 from snn.train.deploy_linear import READINGS, expected
 from snn.train.deploy_pool import AnySpike, max_pool
@@ -76,6 +77,7 @@ def read(net, where, *, dt=None, shape=None):
     """The :class:`Read` of an ``nn.Sequential``. Errors: RunError for what cannot be deployed."""
     if not isinstance(net, nn.Module):
         raise RunError(f"{where}.net: is a {type(net).__name__}. Give an nn.Sequential of layers.")
+    check_states(net, where)
     reader = _Reader(where, _checked_shape(shape, where))
     # In single steps nothing has an axis of time, as in Folded.
     single = any(isinstance(m, MemoryModule) and m.step_mode == "s" for m in net.modules())
@@ -97,7 +99,7 @@ def _checked_shape(shape, where):
 def _leaves(net, path, folded):
     """``(path, module, whether it is called without the axis of time)`` in the order of calls, containers opened."""
     if isinstance(net, CONTAINERS):
-        for name, child in net.named_children():
+        for name, child in children_of(net):
             yield from _leaves(child, f"{path}.{name}" if path else name, folded or isinstance(net, Folded))
     else:
         yield path or "net", net, folded

@@ -6,7 +6,7 @@ from torch import nn
 
 import snn
 from snn.errors import RunError
-from snn.exchange.spikingjelly import to_spikingjelly
+from snn.exchange.spikingjelly import from_spikingjelly, to_spikingjelly
 from snn.neurons.euler_lif import EulerLIF
 from snn.train import Layer, Linear, Recurrent
 
@@ -150,3 +150,26 @@ def test_what_cannot_be_deployed_is_refused_by_name(net, message):
     with pytest.raises(RunError, match="Network.from_torch") as caught:
         snn.Network.from_torch(net, shape=(1, 6, 6) if "KLIF" not in message else None)
     assert message in str(caught.value)
+
+
+def test_a_module_in_two_places_is_called_twice():
+    """torch's own list of children leaves out what comes again."""
+    torch.manual_seed(0)
+    linear = nn.Linear(5, 5).double()
+    with torch.no_grad():
+        linear.weight.uniform_(-0.2, 0.9)
+    theirs = nn.Sequential(linear, neuron.LIFNode(step_mode="m"), linear, neuron.LIFNode(step_mode="m")).double()
+    x = (torch.rand(20, 3, 5, generator=torch.Generator().manual_seed(1)) < 0.5).double()
+    with torch.no_grad():
+        expected = theirs(x)
+    assert 0 < expected.mean() < 1
+    assert torch.equal(from_spikingjelly(theirs)(x), expected)
+    assert torch.equal(snn.Network.from_torch(theirs).run(x).output.double(), expected)
+
+
+def test_a_neuron_in_two_places_is_refused():
+    cell = neuron.LIFNode(step_mode="m")
+    net = nn.Sequential(nn.Linear(5, 5), cell, nn.Linear(5, 5), cell)
+    for take in (from_spikingjelly, snn.Network.from_torch):
+        with pytest.raises(RunError, match=r"3: is the same LIFNode as \S+1 and would share its state"):
+            take(net)
