@@ -129,6 +129,8 @@ def load_network(path, *, dt, allow=()):
 def write_network(net, out, *, dt, seed=0, allow=(), overwrite=False):
     """Write a Network as NIR (``out`` ends in .nir) or SONATA (a folder); the path of the file to open."""
     out = Path(out)
+    if out.suffix not in ("", ".nir"):
+        raise RunError(f"OUT: '{out}' ends in no known way. Name a file that ends in .nir, or a folder for SONATA.")
     if out.suffix != ".nir":
         return net.to_sonata(out, dt=dt, seed=seed, allow=allow, overwrite=overwrite).circuit
     from snn.exchange.nir_file import write_nir

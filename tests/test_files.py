@@ -127,6 +127,7 @@ def test_networks_from_one_format_to_another(folder, capsys):
     back, _ = files.load_network(config, dt=DT)
     assert back.populations["cells"].model == IFCurrExp() and back.populations["cells"].n == 4
     assert "--dt" in fails(capsys, "convert", config, folder / "net.nir")
+    assert ".nir" in fails(capsys, "convert", config, folder / "net.xyz", "--dt", DT)
     does("info", folder / "net.toml")
     assert "AllToAll" in capsys.readouterr().out
 
