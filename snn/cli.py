@@ -116,12 +116,14 @@ def convert(args):
     if files.kind_of(path) not in files.NETWORKS:
         args.to = args.to or files.format_of(out)
         _written(files, path, out, args)
-    elif args.dt is None:
-        raise RunError("--dt: is missing. A network needs its step in ms.")
     else:
-        net, _ = files.load_network(path, dt=args.dt, allow=args.allow)
-        options = {"dt": args.dt, "seed": args.seed, "allow": args.allow, "overwrite": args.overwrite}
-        print(f"written: {files.write_network(net, out, **options)}")
+        given = {name: getattr(args, name) for name in ("dt", "seed", "duration") if getattr(args, name) is not None}
+        options = {"seed": 0, **files.settings_of(path), **given}
+        if "dt" not in options:
+            raise RunError("--dt: is missing. A network needs its step in ms.")
+        net, _ = files.load_network(path, dt=options["dt"], allow=args.allow)
+        written = files.write_network(net, out, **options, allow=args.allow, overwrite=args.overwrite)
+        print(f"written: {written}")
 
 
 def _written(files, path, out, args):
@@ -223,7 +225,8 @@ def _exchange_parsers(commands):
     p.add_argument("--to", choices=("archive", "sonata", "nwb", "nir", "neo", "csv", "npz"), help="format of a result")
     p.add_argument("--dt", type=float, metavar="MS",
                    help="step in ms, of a network, or of a result that does not say it")
-    p.add_argument("--seed", type=int, default=0, help="seed of the connections (networks)")
+    p.add_argument("--seed", type=int, help="seed of the connections (networks)")
+    p.add_argument("--duration", type=float, metavar="MS", help="until when random inputs are drawn (SONATA networks)")
     p.add_argument("--allow", action="append", default=[], metavar="LOSS",
                    help="what may be lost, as the refusal names it; may be given several times")
     _part_arguments(p)

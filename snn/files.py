@@ -112,6 +112,15 @@ def part_of(result, begin, end, *, dt=None):
     return Result(spikes=spikes, traces=tables[0], weights=tables[1], meta={**result.meta, **known})
 
 
+def settings_of(path):
+    """``{"dt", "seed", "duration"}`` of the run in an experiment file; empty for other files."""
+    if Path(path).suffix != ".toml":
+        return {}
+    from snn.experiment import load
+    arguments = load(path)[1]
+    return {name: arguments[name] for name in ("dt", "seed", "duration")}
+
+
 def load_network(path, *, dt, allow=()):
     """The network in a file: ``(snn.Network, name of its kind)``; of a NIR file what the engines run."""
     kind = kind_of(path)
@@ -126,13 +135,15 @@ def load_network(path, *, dt, allow=()):
     return getattr(found, "network", found), kind
 
 
-def write_network(net, out, *, dt, seed=0, allow=(), overwrite=False):
-    """Write a Network as NIR (``out`` ends in .nir) or SONATA (a folder); the path of the file to open."""
+def write_network(net, out, *, dt, seed=0, duration=None, allow=(), overwrite=False):
+    """Write a Network as NIR (``out`` ends in .nir) or SONATA (a folder); the path of the file to open. ``duration``
+    ms: up to when random inputs are drawn in SONATA."""
     out = Path(out)
     if out.suffix not in ("", ".nir"):
         raise RunError(f"OUT: '{out}' ends in no known way. Name a file that ends in .nir, or a folder for SONATA.")
     if out.suffix != ".nir":
-        return net.to_sonata(out, dt=dt, seed=seed, allow=allow, overwrite=overwrite).circuit
+        options = {} if duration is None else {"duration": duration}
+        return net.to_sonata(out, dt=dt, seed=seed, allow=allow, overwrite=overwrite, **options).circuit
     from snn.exchange.nir_file import write_nir
     write_nir(net.to_nir(dt=dt, seed=seed, allow=allow), out, overwrite=overwrite)
     return out

@@ -119,7 +119,9 @@ def test_what_a_file_holds(run, folder, capsys):
 def test_networks_from_one_format_to_another(folder, capsys):
     pytest.importorskip("nir")
     (folder / "net.toml").write_text(NETWORK)
-    does("convert", folder / "net.toml", folder / "circuit", "--dt", DT)
+    does("convert", folder / "net.toml", folder / "circuit")
+    run = json.loads((folder / "circuit" / "simulation_config.json").read_text())["run"]
+    assert (run["tstop"], run["dt"]) == (20.0, DT), "the run of the experiment file"
     config = folder / "circuit" / "circuit_config.json"
     assert str(config) in capsys.readouterr().out and files.kind_of(config) == "circuit"
     does("info", config)

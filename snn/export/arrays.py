@@ -71,8 +71,8 @@ class Tokens:
     """Spikes as words: which neuron, and in which interval of its window.
 
     Fields
-        ``neurons`` int64 [N] and ``intervals`` int64 [N], 0..per_window - 1, of all windows one after the other, in a
-        window by interval and then by neuron; ``offsets`` int64 [W + 1], where every window begins
+        ``neurons`` int64 [N] and ``intervals`` int64 [N], 0..per_window - 1, of all spikes in the order of their times;
+        ``offsets`` int64 [W + 1], where every window begins
         ``n`` number of neurons; ``per_window`` intervals of a window; ``resolution_ms`` length of an interval;
         ``start`` begin of the first window, ms
 
@@ -116,8 +116,6 @@ def tokens(spikes, window_ms, resolution_ms):
     bins = _bins("tokens", spikes, resolution_ms)
     parts = [(ids, row) for _, ids, row in _rows(spikes, resolution_ms)] or [(np.zeros(0, np.int64),) * 2]
     ids, row = (np.concatenate(column) for column in zip(*parts, strict=True))
-    order = np.lexsort((ids, row))
-    ids, row = ids[order], row[order]
     windows_ = -(-bins // per_window)
     offsets = np.searchsorted(row, np.arange(windows_ + 1) * per_window)
     return Tokens(ids, row % per_window, offsets, spikes.n, per_window, float(resolution_ms), spikes.start)
