@@ -192,7 +192,7 @@ def of_model(Model):
         elif port not in ("noise", "normal"):
             net.connect(source, a, snn.FixedInDegree(12), port=port, weight=sizes[port], delay=RANDOM_DELAYS)
     fires = () if Model.margin is Neuron.margin else ("a",)
-    return Case(net, tuple(snn.RecordState("a", s) for s in Model.State._fields), ("source", *fires))
+    return Case(net, tuple(snn.RecordState("a", s) for s in Model.State._fields), ("source", *fires), duration=15.0)
 
 
 def models():

@@ -25,21 +25,24 @@ def run(model, steps, dt, inputs=None, *, n=1, state=None, record="v"):
     """Step ``model`` in float64 from ``state`` (default: rest).
 
     ``inputs``: {port: (steps,) or (steps, n) array, or a number}, in the step in which it arrives.
-    Returns ``(trace (steps, n) of the state variable, fired bool (steps, n), last state)``.
+    Returns ``(trace (steps, n) of the state variable, fired bool (steps, n), last state)``; for several variables, a
+    tuple of names, the first is {name: trace}.
     """
     bound = model.bind(n, torch.float64)
     s = filled(bound.rest(), n) if state is None else state
     columns = {p: column(value, steps, n) for p, value in (inputs or {}).items()}
     zero = torch.zeros(n, dtype=torch.float64)
-    trace, fired = np.zeros((steps, n)), np.zeros((steps, n), bool)
+    names = (record,) if isinstance(record, str) else record
+    traces, fired = {name: np.zeros((steps, n)) for name in names}, np.zeros((steps, n), bool)
     with torch.no_grad():
         for k in range(steps):
             x = bound.Ports(**{p: columns[p][k] if p in columns else zero for p in bound.Ports._fields})
             s, z = step(bound, s, x, dt, heaviside)
-            trace[k] = getattr(s, record)
+            for name, trace in traces.items():
+                trace[k] = getattr(s, name)
             if z is not None:
                 fired[k] = z
-    return trace, fired, filled(s, n)
+    return traces[record] if isinstance(record, str) else traces, fired, filled(s, n)
 
 
 def filled(state, n):

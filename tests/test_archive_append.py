@@ -1,4 +1,7 @@
 """Going on with a run in its own file: the same result as in one go, after a clean end and after a kill."""
+import threading
+import time
+
 import h5py
 import numpy as np
 import pytest
@@ -146,3 +149,18 @@ def test_the_checksum_is_that_of_the_library(tmp_path):
         file["x"] = [1]
     raw = (tmp_path / "a.h5").read_bytes()[:reopen.SIZE]
     assert reopen.lookup3(raw[:-4]) == int.from_bytes(raw[-4:], "little")
+
+
+def test_a_reader_that_holds_the_file_for_a_moment_is_waited_for(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+    feed(archive.ArchiveSink(tmp_path / "run.h5"), [100])
+    with open(tmp_path / "run.h5", "rb") as held:
+        fcntl.flock(held, fcntl.LOCK_SH)
+        threading.Timer(0.3, lambda: fcntl.flock(held, fcntl.LOCK_UN)).start()
+        start = time.monotonic()
+        feed(archive.ArchiveSink(tmp_path / "run.h5", append=True), [100], first=100)
+        assert time.monotonic() - start > 0.2
+        fcntl.flock(held, fcntl.LOCK_SH)
+        monkeypatch.setattr("snn.export.reopen.PATIENCE", 0.1)
+        with pytest.raises(RunError, match="held by another program"):
+            feed(archive.ArchiveSink(tmp_path / "run.h5", append=True), [100], first=200)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import snn
 from benchmarks import environments, equality, limits, memory, output, registry, runner, simulation, start
+from benchmarks.__main__ import main
 from benchmarks.networks import POPULATION, network, with_idle_copies
 from benchmarks.physics import PHYSICS
 from benchmarks.registry import OURS, PEERS, Side, Simulator, chosen_peers
@@ -63,7 +64,8 @@ class WithoutInhibition(snn.EventDriven):
         return super().start(replace(plan, projections=plan.projections[:1]), channels, state)
 
 
-def test_an_engine_that_differs_is_found():
+def test_an_engine_that_differs_is_found(monkeypatch):
+    monkeypatch.setattr(equality, "DURATION", 75.0)
     assert "the reference has" in equality.reference_difference("cuba", engine=WithoutInhibition(threads=1))
 
 
@@ -209,15 +211,18 @@ def test_start_measures_processes_and_refuses_broken_ones():
         start.seconds(["-c", "raise SystemExit('no')"], {})
 
 
-def test_too_few_runs_are_refused(python, root):
-    done = python("-m", "benchmarks", "simulation", "--repeat", "2", cwd=root, check=False)
-    assert done.returncode == 2 and "simulation.repeat: 2 runs" in done.stderr
+def test_too_few_runs_are_refused(capsys):
+    assert main(["simulation", "--repeat", "2"]) == 2
+    assert "simulation.repeat: 2 runs" in capsys.readouterr().err
 
 
-def test_the_command_prints_one_json_object_per_row(python, root, tmp_path):
-    done = python("-m", "benchmarks", "simulation", "--only", "cuba", "--n", "4000", "--duration", "300",
-                  "--repeat", "3", "--peers", "nest", "--peers-dir", tmp_path, "--json", cwd=root)
-    single, double, nest = [json.loads(line) for line in done.stdout.splitlines()]
+def test_the_command_prints_one_json_object_per_row(monkeypatch, capsys, tmp_path):
+    # What the engine computes is compared with the reference above.
+    monkeypatch.setattr(simulation, "reference_check", lambda model, threads: None)
+    words = ["--only", "cuba", "--n", "4000", "--duration", "300", "--repeat", "3", "--threads", "1", "--peers", "nest",
+             "--peers-dir", str(tmp_path), "--json"]
+    assert main(["simulation", *words]) == 0
+    single, double, nest = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     needed = {"peer", "model", "n", "threads", "precision", "run_s", "build_s", "compile_s", "rate_hz", "cv_isi",
               "events_per_s", "ratio_to_ours"}
     assert needed <= set(single) and needed <= set(double) and "skipped" in nest

@@ -2,36 +2,31 @@
 
 import os
 
-import pytest
+from processes import in_new_process
 
-SCRIPT = """
 import snn
 from snn.neurons import LIF
 from snn.run import native
-compiled = []
-original = native._optimised
-native._optimised = lambda text: compiled.append(text) or original(text)
-net = snn.Network()
-a = net.add("a", LIF(), 300)
-net.connect(a, a, snn.FixedInDegree(5), port="delta", weight=1.0, delay=1.0)
-net.drive(a, snn.PoissonInput(rate=9000.0, weight=0.3), port="delta")
-print(len(compiled), hash(snn.simulate(net, 20.0, seed=1, progress=False).spikes["a"].ids.tobytes()), len(compiled))
-"""
 
 
-@pytest.fixture
-def compilations(python, tmp_path):
-    """Run the script with a cache folder; gives how many kernels it compiled, and the hash of its spikes."""
+def simulated():
+    """In a new process: how many kernels it compiles, and its spikes."""
+    compiled, original = [], native._optimised
+    native._optimised = lambda text: compiled.append(text) or original(text)
+    net = snn.Network()
+    a = net.add("a", LIF(), 300)
+    net.connect(a, a, snn.FixedInDegree(5), port="delta", weight=1.0, delay=1.0)
+    net.drive(a, snn.PoissonInput(rate=9000.0, weight=0.3), port="delta")
+    return len(compiled), snn.simulate(net, 20.0, seed=1, progress=False).spikes["a"].ids.tobytes(), len(compiled)
 
-    def go(folder):
-        before, spikes, after = python("-c", SCRIPT, SNN_CACHE_DIR=str(folder), PYTHONHASHSEED="0").stdout.split()
-        assert before == "0"
-        return int(after), spikes
 
-    return go
+def compilations(folder):
+    before, spikes, after = in_new_process(simulated, SNN_CACHE_DIR=str(folder))
+    assert before == 0 and len(spikes) > 100
+    return after, spikes
 
 
-def test_the_second_process_compiles_nothing_and_damaged_files_are_compiled_anew(compilations, tmp_path):
+def test_the_second_process_compiles_nothing_and_damaged_files_are_compiled_anew(tmp_path):
     folder = tmp_path / "cache"
     first, spikes = compilations(folder)
     files = sorted(f for f in folder.rglob("*") if f.is_file())
@@ -46,7 +41,7 @@ def test_the_second_process_compiles_nothing_and_damaged_files_are_compiled_anew
     assert {file: file.read_bytes() for file in files} == whole
 
 
-def test_a_folder_that_cannot_be_written(compilations, tmp_path):
+def test_a_folder_that_cannot_be_written(tmp_path):
     """Neither a file in its place nor, unless root writes everywhere, a read-only folder stops a run."""
     blocked = tmp_path / "file"
     blocked.write_text("")

@@ -1,10 +1,14 @@
 """Checkpoints: a run that is continued equals the run that was never stopped, bit for bit."""
 
+import functools
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import DT, Case, assert_same, assert_same_state, case, run, truth
+from processes import in_new_process
 
 import snn
 from snn.neurons import LIF
@@ -46,21 +50,28 @@ def assert_split_is_whole(network, engine, at, between=lambda state: state):
     assert_same_state(second.state, whole.state)
 
 
-@pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
-@pytest.mark.parametrize("name", ["delta", "coba", "silent", "graded"])
+FROM_PYTHON = {("reference", "delta"), ("reference", "graded"), ("clocked", "coba"), ("clocked", "silent")}
+"""By default, of the engines that are steered from Python in every step."""
+
+
+@pytest.mark.parametrize("name, engine", [
+    pytest.param(name, engine, id=f"{name}-{key}",
+                 marks=[pytest.mark.slow] if key in ("reference", "clocked") and (key, name) not in FROM_PYTHON else [])
+    for name in ("delta", "coba", "silent", "graded") for key, engine in ENGINES.items()])
 def test_a_split_run_is_the_whole_run(name, engine):
     assert_split_is_whole(case(name), engine, 83)
 
 
 @settings(max_examples=12)
-@given(at=st.integers(1, 249), name=st.sampled_from(["delta", "cuba", "silent", "silent", "model ALIF", "model AdEx"]))
+@given(at=st.integers(0, 9999), name=st.sampled_from(["delta", "cuba", "silent", "silent", "model ALIF", "model AdEx"]))
 def test_anywhere_and_through_a_file(at, name, tmp_path_factory):
     def through_file(state):
         path = tmp_path_factory.mktemp("state") / "s.h5"
         snn.save(state, path)
         return snn.load(path)
 
-    assert_split_is_whole(case(name), snn.EventDriven(threads=2), at, through_file)
+    steps = round(case(name).duration / DT)
+    assert_split_is_whole(case(name), snn.EventDriven(threads=2), 1 + at % (steps - 1), through_file)
 
 
 def test_state_holds_spikes_in_flight_refractory_times_and_what_arrives():
@@ -98,17 +109,16 @@ def test_all_engines_make_the_same_checkpoint():
             np.testing.assert_array_equal(saved.spike_ids, expected.spike_ids)
 
 
-def test_in_another_process(tmp_path, python, root):
+def go_on():
+    result = run(case("coba"), snn.EventDriven(threads=2), 16.0, state=snn.load("s.h5"), to="rest.h5")
+    snn.save(result.state, "end.h5")
+
+
+def test_in_another_process(tmp_path):
     """A state from a file, continued by a process that builds the network anew."""
     network = case("coba")
     snn.save(run(network, snn.EventDriven(), 9.0).state, tmp_path / "s.h5")
-    (tmp_path / "go_on.py").write_text(
-        f"import sys; sys.path.insert(0, {str(root / 'tests')!r})\n"
-        "import snn\nfrom networks import case, run\n"
-        "result = run(case('coba'), snn.EventDriven(threads=2), 16.0, state=snn.load('s.h5'), to='rest.h5')\n"
-        "snn.save(result.state, 'end.h5')\n"
-    )
-    python("go_on.py", cwd=tmp_path)
+    in_new_process(go_on, cwd=tmp_path)
     whole = run(network, snn.EventDriven())
     rest = snn.open(tmp_path / "rest.h5")
     for name, spikes in whole.spikes.items():
@@ -215,13 +225,19 @@ def test_missing_and_foreign_files(tmp_path):
             snn.load(foreign)
 
 
+@functools.cache
+def state_file(folder):
+    """The bytes of a state in a file."""
+    snn.save(small().state, folder / "s.h5")
+    return (folder / "s.h5").read_bytes()
+
+
 @settings(max_examples=40)
 @given(data=st.data())
 def test_damaged_files(data, tmp_path_factory):
     """Cut off or changed anywhere: one clear error (the HDF5 library alone crashes on some of these)."""
     path = tmp_path_factory.mktemp("damaged") / "s.h5"
-    snn.save(small().state, path)
-    whole = path.read_bytes()
+    whole = state_file(tmp_path_factory.getbasetemp())
     place = data.draw(st.integers(0, len(whole) - 1))
     if data.draw(st.booleans()):
         path.write_bytes(whole[:place])
@@ -237,21 +253,26 @@ def test_a_file_of_a_newer_version(saved, monkeypatch):
         snn.load(saved)
 
 
-def test_disk_full(tmp_path, python):
+def save_on_a_full_disk():
+    import resource
+
+    net = snn.Network()
+    net.add("a", LIF(), 3000)
+    state = snn.simulate(net, 1.0, record=[snn.RecordState("a", "v")], progress=False).state
+    snn.save(state, "s.h5")
+    with open("s.h5", "rb") as file:
+        before = file.read()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+    with pytest.raises(snn.OutputError, match=r"save\.path: cannot write"):
+        snn.save(state, "s.h5", overwrite=True)
+    with open("s.h5", "rb") as file:
+        return file.read() == before, os.listdir()
+
+
+def test_disk_full(tmp_path):
     """Nothing half-written stays behind, and an older file is kept."""
     pytest.importorskip("resource")
-    (tmp_path / "full.py").write_text(
-        "import os, resource, snn\nfrom snn.neurons import LIF\n"
-        "net = snn.Network(); net.add('a', LIF(), 3000)\n"
-        "state = snn.simulate(net, 1.0, record=[snn.RecordState('a', 'v')], progress=False).state\n"
-        "snn.save(state, 's.h5')\nbefore = open('s.h5', 'rb').read()\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
-        "try:\n    snn.save(state, 's.h5', overwrite=True)\n"
-        "except snn.OutputError as err:\n    print('refused:', err)\n"
-        "assert open('s.h5', 'rb').read() == before\n"
-        "assert sorted(os.listdir()) == ['full.py', 's.h5'], os.listdir()\n"
-    )
-    assert "refused: save.path: cannot write" in python("full.py", cwd=tmp_path).stdout
+    assert in_new_process(save_on_a_full_disk, cwd=tmp_path) == (True, ["s.h5"])
 
 
 def test_a_state_goes_on_under_other_drives():

@@ -140,12 +140,14 @@ def simulated(net, engine, duration=30.0, **options):
 
 
 @pytest.mark.parametrize(("Host", "rule"), [
-    (LIF, None), (AdEx, None), (LIF, TsodyksMarkram(U=0.4, tau_D=50.0)), (LIF, PairSTDP(w_max=200.0)),
-    (AdEx, [TsodyksMarkram(), PairSTDP(w_max=200.0)])], ids=["LIF", "AdEx", "LIF-TM", "LIF-STDP", "AdEx-TM-STDP"])
+    pytest.param(LIF, None, id="LIF"), pytest.param(AdEx, None, id="AdEx", marks=pytest.mark.slow),
+    pytest.param(LIF, TsodyksMarkram(U=0.4, tau_D=50.0), id="LIF-TM"),
+    pytest.param(LIF, PairSTDP(w_max=200.0), id="LIF-STDP", marks=pytest.mark.slow),
+    pytest.param(AdEx, [TsodyksMarkram(), PairSTDP(w_max=200.0)], id="AdEx-TM-STDP")])
 def test_engines_agree_in_networks_with_any_rule_on_the_projection(Host, rule):
     model = compose(Host(), ampa=DualExponential(tau_rise=0.5, tau_decay=3.0), nmda=NMDA())
-    reference = simulated(network(model, rule=rule, n=12), snn.Reference(), 12.0)
-    assert_same(reference, simulated(network(model, rule=rule, n=12), snn.EventDriven(threads=1), 12.0))
+    reference = simulated(network(model, rule=rule, n=12), snn.Reference(), 8.0)
+    assert_same(reference, simulated(network(model, rule=rule, n=12), snn.EventDriven(threads=1), 8.0))
     assert np.ptp(reference.traces["a", "ampa_g"].data) > 0.0
 
 

@@ -58,8 +58,8 @@ def test_states_keep_their_type(Model, dtype):
 
 @every_model
 def test_per_neuron_values_equal_single_neurons(Model):
-    n, steps, name = 4, 300, Model.State._fields[0]
-    values, inputs = varied(Model, n, 7), noise(Model(), 300, n, 8)
+    n, steps, name = 4, 100, Model.State._fields[0]
+    values, inputs = varied(Model, n, 7), noise(Model(), steps, n, 8)
     together, fired, _ = run(Model(**values), steps, DT, inputs, n=n, record=name)
     for j in range(n):
         one = Model(**{k: float(v[j]) for k, v in values.items()})
@@ -233,16 +233,19 @@ def driven(Model, values, n, seed):
 
 
 @every_model
-@pytest.mark.parametrize("per_neuron", [False, True], ids=["one value", "per neuron"])
+@pytest.mark.parametrize("per_neuron", [
+    pytest.param(False, marks=pytest.mark.slow),        # 25 s together; test_engines_agree.py has one value by default
+    True], ids=["one value", "per neuron"])
 def test_compiled_code_equals_the_reference(Model, per_neuron):
-    n = 9
+    n, duration = 9, 20.0
     values = varied(Model, n, 20) if per_neuron else fields_of(Model())
     if "rate" in values:
         values["rate"] = values["rate"] * 20.0
     if Model is snn.neurons.AlphaCobaLIF:
         values["tau_exc"] = values["tau_exc"] * 20.0
     record = [snn.RecordSpikes("cells"), *(snn.RecordState("cells", name) for name in Model.State._fields)]
-    reference, compiled = (snn.simulate(driven(Model, values, n, 21), 30.0, dt=DT, seed=3, engine=engine, record=record)
+    net = driven(Model, values, n, 21)
+    reference, compiled = (snn.simulate(net, duration, dt=DT, seed=3, engine=engine, record=record)
                            for engine in (snn.Reference(), snn.EventDriven(threads=1)))
     assert reference.spikes["cells"] == compiled.spikes["cells"]
     assert (len(compiled.spikes["cells"]) > 0) == (Model().margin(busy_state(Model, n, 22)) is not None)

@@ -2,65 +2,55 @@
 
 import os
 import signal
-import subprocess
-import sys
+import threading
 import time
+import warnings
 
 import pytest
+from processes import in_new_process
 
 import snn
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="no SIGINT to a single process on Windows")
 
-SCRIPT = """
-import warnings
-import snn
-from snn.neurons import PoissonSource
-from snn.run.event import EventSession
-warnings.simplefilter("ignore")
-net = snn.Network()
-net.add("a", PoissonSource(rate=20.0), 500)
-record = [snn.RecordSpikes("a")]
-drain, blocks = EventSession.drain, []
-def counting(session, *sinks):
-    blocks.append(drain(session, *sinks))
-    if len(blocks) == 5:
-        print("ready", flush=True)
-EventSession.drain = counting
-engine = snn.EventDriven(threads={threads})
-result = snn.simulate(net, 1e8, engine=engine, record=record, to={file!r}, progress=False)
-spikes = result.spikes["a"]
-print(result.meta["interrupted"], len(spikes), spikes.duration, result.state.time, flush=True)
-more = snn.simulate(net, 1.0, state=result.state, progress=False)
-print(more.spikes["a"].start, flush=True)
-"""
+def interrupted(threads, file):
+    """In a new process: a run that is interrupted some blocks after its begin, and one that goes on from its end."""
+    import snn
+    from snn.neurons import PoissonSource
+    from snn.run.event import EventSession
 
+    net = snn.Network()
+    net.add("a", PoissonSource(rate=20.0), 500)
+    drain, blocks, asked = EventSession.drain, [], []
 
-def interrupted(tmp_path, root, *, threads, file):
-    """Run the script, interrupt it after some blocks; gives the words it prints then and the seconds to its end."""
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    command = [sys.executable, "-c", SCRIPT.format(threads=threads, file=file)]
-    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout.readline() == "ready\n"
-            asked = time.perf_counter()
-            process.send_signal(signal.SIGINT)
-            out, _ = process.communicate(timeout=60)
-            return out.split(), time.perf_counter() - asked
-        finally:
-            process.kill()
+    def ask():
+        asked.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def counting(session, *sinks):
+        blocks.append(drain(session, *sinks))
+        if len(blocks) == 5:
+            threading.Timer(0.05, ask).start()
+
+    EventSession.drain = counting
+    with warnings.catch_warnings(action="ignore"):
+        result = snn.simulate(net, 1e8, engine=snn.EventDriven(threads=threads), record=[snn.RecordSpikes("a")],
+                              to=file, progress=False)
+    took, spikes = time.perf_counter() - asked[0], result.spikes["a"]
+    more = snn.simulate(net, 1.0, state=result.state, progress=False)
+    return (result.meta["interrupted"], len(spikes), spikes.duration, result.state.time, more.spikes["a"].start), took
 
 
 @pytest.mark.parametrize("threads, file", [(1, None), (2, "run.h5")], ids=["memory", "file"])
-def test_an_interrupted_run_keeps_its_results(tmp_path, root, threads, file):
-    (flag, n, duration, time_reached, start), took = interrupted(tmp_path, root, threads=threads, file=file)
-    assert flag == "True" and took < 20.0
-    assert 0 < float(duration) < 1e8 and float(duration) == pytest.approx(float(time_reached))
-    assert int(n) == pytest.approx(500 * 20.0 * float(duration) * 1e-3, rel=0.3)
-    assert float(start) == pytest.approx(float(duration))
+def test_an_interrupted_run_keeps_its_results(tmp_path, threads, file):
+    (flag, n, duration, time_reached, start), took = in_new_process(interrupted, threads, file, cwd=tmp_path)
+    assert flag is True and took < 20.0
+    assert 0 < duration < 1e8 and duration == pytest.approx(time_reached)
+    assert n == pytest.approx(500 * 20.0 * duration * 1e-3, rel=0.3)
+    assert start == pytest.approx(duration)
     if file:
         result = snn.open(tmp_path / file)
-        assert result.meta["interrupted"] is True and len(result.spikes["a"]) == int(n)
+        assert result.meta["interrupted"] is True and len(result.spikes["a"]) == n
 
 
 def test_the_handler_is_given_back():

@@ -1,4 +1,5 @@
 """The wheel, and the checkout without one."""
+import json
 import os
 import shutil
 import subprocess
@@ -12,17 +13,15 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("snn", "neurons", "plasticity", "datasets")
 
 SIMULATE = """
-import datasets, snn
+import json, datasets, snn, snn.cli, snn.datasets, snn.neurons
 from snn.neurons import LIF
-import snn.datasets
-assert datasets.MARK == "foreign", datasets.__file__
-assert snn.datasets.__name__ == "snn.datasets"
 net = snn.Network("n")
 cell = net.add("cell", LIF(), 3)
 net.connect(cell, cell, snn.AllToAll(self_connections=False), port="delta", weight=0.1, delay=1.0)
 net.drive(cell, snn.PoissonInput(rate=10000.0, weight=1.0), port="delta")
-print("spikes", len(snn.simulate(net, 100.0, dt=0.1, seed=1).spikes["cell"]))
-print("file", snn.__file__)
+spikes = len(snn.simulate(net, 100.0, dt=0.1, seed=1, progress=False).spikes["cell"])
+files = [m.__file__ for m in (snn, snn.neurons, snn.datasets, datasets)]
+print(json.dumps({"spikes": spikes, "mark": datasets.MARK, "files": files, "path": list(snn.__path__)}))
 """
 
 
@@ -93,19 +92,21 @@ def test_wheel_metadata(wheel):
     assert "snn = snn.cli:main" in entry
 
 
-def test_wheel_works_in_another_folder(installed, tmp_path):
-    code = "import snn, snn.cli, snn.neurons; print(snn.__file__, snn.neurons.__file__, snn.__path__)"
-    out = run(code, cwd=tmp_path, path=installed)
-    assert str(installed / "snn" / "__init__.py") in out
-    assert str(installed / "snn" / "neurons" / "__init__.py") in out
-    assert out.strip().endswith(f"[{str(installed / 'snn')!r}]")
+@pytest.fixture(scope="module")
+def elsewhere(installed, tmp_path_factory):
+    """What a process in another folder finds, with the wheel alone in its path."""
+    return json.loads(run(SIMULATE, cwd=tmp_path_factory.mktemp("elsewhere"), path=installed).splitlines()[-1])
 
 
-def test_foreign_datasets_is_untouched(installed, tmp_path):
-    out = run("import snn, snn.datasets, datasets; print(datasets.MARK, datasets.__file__, snn.datasets.__file__)",
-              cwd=tmp_path, path=installed)
-    assert out.split() == ["foreign", str(installed / "datasets" / "__init__.py"),
-                           str(installed / "snn" / "datasets" / "__init__.py")]
+def test_wheel_works_in_another_folder(installed, elsewhere):
+    expected = [str(installed / "snn" / part / "__init__.py") for part in ("", "neurons", "datasets")]
+    assert elsewhere["files"][:3] == expected
+    assert elsewhere["path"] == [str(installed / "snn")]
+
+
+def test_wheel_simulates_beside_a_foreign_datasets(installed, elsewhere):
+    assert elsewhere["spikes"] > 0
+    assert elsewhere["mark"] == "foreign" and elsewhere["files"][3] == str(installed / "datasets" / "__init__.py")
 
 
 def test_checkout_works_uninstalled():
@@ -115,9 +116,3 @@ def test_checkout_works_uninstalled():
     done = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     expected = [ROOT / "snn" / "__init__.py", ROOT / "plasticity" / "__init__.py"]
     assert done.stdout.split() == list(map(str, expected)), done.stderr
-
-
-def test_wheel_simulates_beside_a_foreign_datasets(installed, tmp_path):
-    out = run(SIMULATE, cwd=tmp_path, path=installed).split()
-    assert int(out[1]) > 0
-    assert out[3] == str(installed / "snn" / "__init__.py")

@@ -23,6 +23,7 @@ from plastic_networks import (
     teach,
 )
 from rule_loop import run_rule
+from rule_runs import trains
 
 import snn
 from snn import plasticity
@@ -93,7 +94,7 @@ def test_clocked_is_near(name):
 
 
 @pytest.mark.parametrize("names", LISTS.values(), ids=LISTS)
-@pytest.mark.parametrize("engine", ["event1", "event3", "clocked"])
+@pytest.mark.parametrize("engine", [pytest.param("event1", marks=pytest.mark.slow), "event3", "clocked"])
 def test_lists_of_rules(names, engine):
     if engine == "clocked":
         assert_near(run(network(*names), ENGINES[engine]), truth(*names), rtol=1e-9, atol=1e-12)
@@ -106,9 +107,9 @@ def test_lists_of_rules(names, engine):
 @pytest.mark.parametrize("names", [("PairSTDP",), pytest.param(("RewardSTDP",), marks=pytest.mark.slow), ("Clopath",)],
                          ids="".join)
 def test_where_the_delay_lies(names, dendritic, delay):
-    net = recurrent(several(*names), n=560, dendritic=dendritic, delay=delay)
-    expected = run(net, snn.Reference(), 10.0, every=2.5)
-    assert_equal(run(net, snn.EventDriven(threads=3), 10.0, every=2.5), expected)
+    net = recurrent(several(*names), n=300, dendritic=dendritic, delay=delay)
+    reference, compiled = (run(net, e, 10.0, every=2.5) for e in (snn.Reference(), snn.EventDriven(threads=3)))
+    assert_equal(compiled, reference)
 
 
 def test_where_the_delay_lies_makes_a_difference():
@@ -121,11 +122,6 @@ def test_where_the_delay_lies_makes_a_difference():
 # What is put off
 
 
-@pytest.fixture
-def small_room(monkeypatch):
-    monkeypatch.setattr("snn.run.plastic_cells.ROOM", (2, 2))
-
-
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", ["MultiplicativeSTDP", "RewardSTDP", "BCM"])
 def test_notes_that_are_full(name, dtype, monkeypatch):
@@ -135,13 +131,14 @@ def test_notes_that_are_full(name, dtype, monkeypatch):
     assert_equal(run(network(name), engine), plenty)
 
 
-def test_notes_that_are_full_by_the_reference(small_room):
+def test_notes_that_are_full_by_the_reference(monkeypatch):
+    monkeypatch.setattr("snn.run.plastic_cells.ROOM", (2, 2))
     agree(LISTS["acting and not"], snn.EventDriven(threads=2))
 
 
 @pytest.mark.parametrize("names", [("PairSTDP",), ("RewardSTDP",), ("TsodyksMarkram", "PairSTDP")], ids="-".join)
 def test_long_times_pass_in_pieces(names, monkeypatch):
-    """With pieces of 7 steps instead of 4096, every trace and synapse that rests passes several of them."""
+    """With pieces of 7 steps, not 4096, every trace and synapse that rests passes several of them."""
     for module in ("snn.rule_graph", "snn.run.plastic", "snn.run.rule_code"):
         monkeypatch.setattr(f"{module}.LONGEST", 7)
     net = recurrent(several(*names), n=300)
@@ -165,8 +162,6 @@ def test_a_silence_of_more_than_the_longest_piece(dtype):
 
 def with_trains(net, pre, post, duration, dt):
     """The network of ``teach`` with other spikes."""
-    from rule_runs import trains
-
     for name, given in (("pre", pre), ("teacher", [[t - dt for t in train] for train in post])):
         population = net.populations[name]
         net.populations[name] = dataclasses.replace(population, model=snn.neurons.SpikeSource(trains(given, duration)))
@@ -203,7 +198,7 @@ def test_neurons_that_are_passed_over(names):
 
 
 def test_self_connections_and_multiple_edges():
-    """Each of two synapses from a neuron to itself learns by itself, and like the other one."""
+    """Each synapse from a neuron to itself learns by itself, and like the other one."""
     net = snn.Network("selves")
     a = net.add("a", LIF(V_th=-60.0), 5)
     net.drive(a, snn.CurrentInput(600.0), port="current")
@@ -212,8 +207,8 @@ def test_self_connections_and_multiple_edges():
     expected = run(net, snn.Reference())
     w = expected.weights["rec"].data[-1]
     assert w[0] == w[1] == w[2] != 0.5
-    for engine in ("event1", "event3"):
-        assert_equal(run(net, ENGINES[engine]), expected)
+    for threads in (1, 3):
+        assert_equal(run(net, snn.EventDriven(threads=threads)), expected)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -244,10 +239,14 @@ def test_rules_that_fade_and_do_nothing_at_postsynaptic_spikes():
 # Against the definition
 
 
-@pytest.mark.parametrize("dendritic", [0, 1, 2, 3])
-@pytest.mark.parametrize("names", [("PairSTDP",), ("TripletSTDP",), ("RewardSTDP",), ("NearestSTDP", "VogelsSprekeler"),
-                                   ("PresynapticCentredSTDP",), ("SymmetricSTDP", "MultiplicativeSTDP"),
-                                   ("TsodyksMarkram", "WinnerTakeAllSTDP")], ids="-".join)
+DEFINED = [("PairSTDP",), ("TripletSTDP",), ("RewardSTDP",), ("NearestSTDP", "VogelsSprekeler"),
+           ("PresynapticCentredSTDP",), ("SymmetricSTDP", "MultiplicativeSTDP"),
+           ("TsodyksMarkram", "WinnerTakeAllSTDP")]
+
+
+@pytest.mark.parametrize(("names", "dendritic"), [      # by default every split with one rule, two with the others
+    pytest.param(names, split, id=f"{'-'.join(names)}-{split}", marks=pytest.mark.slow if k and (k + split) % 2 else [])
+    for k, names in enumerate(DEFINED) for split in range(4)])
 def test_the_definition(names, dendritic):
     """Random trains with many spikes in the same step, all splits of a delay of 3 steps, against a plain loop."""
     steps, rules = 120, several(*names)
@@ -287,7 +286,8 @@ def fired(times, steps):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("name", ["PairSTDP", "MultiplicativeSTDP", "RewardSTDP", "TripletSTDP", "NearestSTDP"])
+@pytest.mark.parametrize("name", ["PairSTDP", "MultiplicativeSTDP", "RewardSTDP", *(
+    pytest.param(name, marks=pytest.mark.slow) for name in ("TripletSTDP", "NearestSTDP"))])
 def test_blocks_recorders_and_threads_do_not_matter(name, dtype, monkeypatch):
     net = recurrent(quick(name, tau_plus=3.0), n=560)
     ends = [run(net, snn.EventDriven(threads=t, dtype=dtype), every=every).weights

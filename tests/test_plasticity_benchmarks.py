@@ -102,8 +102,9 @@ def test_settled_weights_stay_within_the_bound():
     assert w == [0.2]
 
 
-@pytest.mark.parametrize("dendritic", [None, 0.0])
-@pytest.mark.parametrize("rule", speed.RULES)
+@pytest.mark.parametrize(("rule", "dendritic"), [
+    ("additive", None), ("multiplicative", 0.0), pytest.param("additive", 0.0, marks=pytest.mark.slow),
+    pytest.param("multiplicative", None, marks=pytest.mark.slow)])
 def test_the_engine_equals_the_reference(rule, dendritic):
     engine = snn.EventDriven(threads=1)
     assert reference_difference(f"brunel-{rule}", engine=engine, dendritic=dendritic) is None

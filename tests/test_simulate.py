@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import DT, RANDOM_DELAYS, Case, assert_same, case, run, truth
+from processes import in_new_process
 
 import snn
 from snn.neurons import ALIF, IF, LIF, CobaLIF, CubaLIF, PoissonSource
@@ -68,9 +69,20 @@ def networks(draw):
     return Case(net, duration=12.0)
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(network=networks(), threads=st.integers(1, 3))
 def test_random_networks(network, threads):
+    check_random_network(network, threads)
+
+
+@pytest.mark.slow       # 30 s
+@settings(max_examples=100)
+@given(network=networks(), threads=st.integers(1, 3))
+def test_many_random_networks(network, threads):
+    check_random_network(network, threads)
+
+
+def check_random_network(network, threads):
     """Event-driven equals the reference, for any network; and so does a run in two pieces."""
     engine = snn.EventDriven(threads=threads)
     whole = run(network, engine)
@@ -188,17 +200,20 @@ def test_progress_goes_to_stderr_only_when_asked(capsys, monkeypatch):
     assert capsys.readouterr().err == ""
 
 
-def test_the_disk_is_full(tmp_path, python):
+def run_into_a_full_disk():
+    import resource
+
+    net = snn.Network()
+    net.add("a", PoissonSource(rate=900.0), 2000)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_000_000, 4_000_000))
+    with pytest.raises(snn.OutputError):
+        snn.simulate(net, 2000.0, to="run.h5", progress=False)
+    spikes = snn.open("run.h5").spikes["a"]
+    return len(spikes), spikes.duration
+
+
+def test_the_disk_is_full(tmp_path):
     """The error is ours, and what was written before stays readable."""
     pytest.importorskip("resource")
-    (tmp_path / "full.py").write_text(
-        "import resource, snn\nfrom snn.neurons import PoissonSource\n"
-        "net = snn.Network(); net.add('a', PoissonSource(rate=900.0), 2000)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (4_000_000, 4_000_000))\n"
-        "try:\n    snn.simulate(net, 2000.0, to='run.h5', progress=False)\n"
-        "except snn.OutputError as err:\n    print('stopped:', err)\n"
-        "spikes = snn.open('run.h5').spikes['a']\nprint('kept', len(spikes), spikes.duration)\n"
-    )
-    out = python("full.py", cwd=tmp_path).stdout.split()
-    assert "stopped:" in out and int(out[out.index("kept") + 1]) > 1000
-    assert 0 < float(out[-1]) < 2000.0
+    kept, duration = in_new_process(run_into_a_full_disk, cwd=tmp_path)
+    assert kept > 1000 and 0 < duration < 2000.0

@@ -97,10 +97,21 @@ def test_a_spike_shortly_after_the_refractory_time():
         assert_same(run(net, snn.EventDriven()), run(net, snn.Reference()))
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(data=st.data())
 def test_any_sparse_input(data):
-    times = data.draw(st.lists(st.integers(1, 400), min_size=1, max_size=12, unique=True).map(sorted))
+    check_sparse_input(data)
+
+
+@pytest.mark.slow       # 15 s
+@settings(max_examples=60)
+@given(data=st.data())
+def test_many_sparse_inputs(data):
+    check_sparse_input(data)
+
+
+def check_sparse_input(data):
+    times = data.draw(st.lists(st.integers(1, 250), min_size=1, max_size=12, unique=True).map(sorted))
     model = data.draw(st.sampled_from([LIF(), LIF(t_ref=0.0), ALIF(), LIF(V_reset=-80.0, t_ref=5.0)]))
     weight = data.draw(st.sampled_from([8.0, 16.0, snn.Uniform(-10.0, 20.0)]))
     delay = data.draw(st.sampled_from([0.1, 2.0, RANDOM_DELAYS]))
@@ -110,13 +121,13 @@ def test_any_sparse_input(data):
         weight=weight,
         delay=delay,
         n=300,
-        duration=40.0,
+        duration=25.0,
         init=data.draw(st.sampled_from([None, {"v": snn.Uniform(-70.0, -50.0)}])),
     )
     whole = run(net, snn.EventDriven())
     assert_same(whole, run(net, snn.Reference()))
-    at = data.draw(st.integers(1, 399))
-    second = run(net, snn.EventDriven(threads=2), 40.0 - at * DT, state=run(net, snn.EventDriven(), at * DT).state)
+    at = data.draw(st.integers(1, 249))
+    second = run(net, snn.EventDriven(threads=2), 25.0 - at * DT, state=run(net, snn.EventDriven(), at * DT).state)
     assert_same_state(second.state, whole.state)
 
 

@@ -9,8 +9,10 @@ Source: HDF5 File Format Specification, version 3.0, II.A "Disk Format: Level 0A
 (superblock versions 2 and 3); the checksum is Bob Jenkins' lookup3 (public domain).
 """
 import contextlib
+import errno
 import os
 import struct
+import time
 
 import h5py
 
@@ -22,6 +24,7 @@ except ImportError:  # not on Windows
     fcntl = None
 
 SIZE, PAGE = 48, 4096
+PATIENCE, LOCKED = 5.0, (errno.EAGAIN, errno.EACCES)
 _FIELDS = struct.Struct("<8s4B4QI")
 _LOCKED_BYTE = 1 << 62
 
@@ -43,7 +46,23 @@ def lock(fd, path):
 
 
 def open_again(path):
-    """The h5py.File at ``path``, opened for writing beside readers from the first moment on."""
+    """The h5py.File at ``path``, opened for writing beside readers from the first moment on.
+
+    A reader holds the lock of the HDF5 library while it opens the file: that is waited for. RunError when it lasts.
+    """
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return _opened(path)
+        except OSError as err:
+            if err.errno not in LOCKED and not any(f"errno = {code}," in str(err) for code in LOCKED):
+                raise
+            if time.monotonic() > end:
+                raise RunError(f"output: '{path}' is held by another program. Close it there.") from err
+            time.sleep(0.02)
+
+
+def _opened(path):
     access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
     access.set_libver_bounds(h5py.h5f.LIBVER_LATEST, h5py.h5f.LIBVER_LATEST)
     return h5py.File(h5py.h5f.open(os.fsencode(path), h5py.h5f.ACC_RDWR | h5py.h5f.ACC_SWMR_WRITE, access))

@@ -141,7 +141,7 @@ def beside_lif(noise=0.0):
     return net
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.2])
+@pytest.mark.parametrize("noise", [pytest.param(0.0, marks=pytest.mark.slow), 0.2])
 def test_spikes_and_phases_drive_each_other_alike_in_every_engine(noise):
     a, b = (snn.simulate(beside_lif(noise), 30.0, dt=0.1, engine=engine, seed=4, progress=False) for engine in ENGINES)
     for name in ("units", "cells", "theta"):

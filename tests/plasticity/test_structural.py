@@ -124,8 +124,14 @@ def test_a_million_synapses_take_less_than_a_second():
     assert min(times) < 1.0
 
 
-@pytest.mark.parametrize("engine", [snn.Reference(), snn.EventDriven(threads=1)], ids=["reference", "event-driven"])
-@pytest.mark.parametrize("delay", [1.0, snn.Uniform(1.0, 3.0).grid(1.0)], ids=["one delay", "delays"])
+DELAYS = snn.Uniform(1.0, 3.0).grid(1.0)
+
+
+@pytest.mark.parametrize(("engine", "delay"), [
+    pytest.param(snn.Reference(), 1.0, id="one delay-reference"),
+    pytest.param(snn.EventDriven(threads=1), DELAYS, id="delays-event-driven"),
+    pytest.param(snn.Reference(), DELAYS, id="delays-reference", marks=pytest.mark.slow),
+    pytest.param(snn.EventDriven(threads=1), 1.0, id="one delay-event-driven", marks=pytest.mark.slow)])
 def test_in_a_network_weak_synapses_move_and_go_on_learning(engine, delay):
     rng = np.random.default_rng(3)
     pre, post = ([np.sort(rng.choice(np.arange(2.0, 190.0), 30, replace=False)) for _ in range(n)] for n in (8, 20))

@@ -42,8 +42,11 @@ RULES = [
 ]
 
 
-@pytest.mark.parametrize("engine", [snn.Reference(), snn.EventDriven(), snn.Clocked()], ids=lambda e: type(e).__name__)
-@pytest.mark.parametrize(("rule", "form"), RULES, ids=lambda r: type(r).__name__ if hasattr(r, "summary") else "")
+@pytest.mark.parametrize(("rule", "form", "engine"), [
+    # The compiled engine is compared with the reference elsewhere, with every rule.
+    pytest.param(rule, form, engine, id=f"{k}-{type(rule).__name__}-{type(engine).__name__}",
+                 marks=pytest.mark.slow if k > 2 and isinstance(engine, snn.Reference) else [])
+    for k, (rule, form) in enumerate(RULES) for engine in (snn.Reference(), snn.EventDriven(), snn.Clocked())])
 def test_window(rule, form, engine):
     """Postsynaptic neurons fire so that their spikes are back at the synapse ``lag`` after the presynaptic ones."""
     dendritic = 1.5

@@ -40,15 +40,17 @@ def relative(a, b):
     return float((a - b).abs().max() / a.abs().max().clamp_min(1e-30))
 
 
-@pytest.mark.parametrize("each", [False, True], ids=["shared", "per-neuron"])
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case, each", [
+    pytest.param(case, each, id=f"{case}-{'per-neuron' if each else 'shared'}",
+                 marks=[pytest.mark.slow] if each and not CASES[case][2] else [])     # nothing to learn per neuron
+    for case in CASES for each in (False, True)])
 def test_equals_eager(case, each):
     model, ports, learn, transcendental = CASES[case]
     if each and learn:
         spread = 1.0 + 0.1 * np.random.default_rng(0).random(13)
         model = dataclasses.replace(model, **{k: getattr(model, k) * spread for k in learn})
     layer = Layer(model, 13, dt=0.5, learn=learn, detach_reset=each).double()
-    inputs = given(ports)
+    inputs = given(ports, shape=(25, 3, 13))
     with eager():
         slow, slow_grads = results(layer, inputs)
     fast, fast_grads = results(layer, inputs)

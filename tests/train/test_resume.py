@@ -2,11 +2,11 @@
 import json
 import os
 import signal
-import subprocess
-import sys
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 import torch
+from processes import in_new_process
 from toy import B, Toy, bits, make_net, our_net
 
 from snn.train import checkpoint
@@ -103,20 +103,15 @@ def test_after_ctrl_c(tmp_path, whole):
     assert not resumed[1].interrupted
 
 
-SCRIPT = """
-import os, signal, sys; sys.path.insert(0, {tests!r})
-import test_resume as t
-t.torch.set_num_threads(1)
-t.train("run", t.Stopping((1, 4), lambda: os.kill(os.getpid(), signal.SIGKILL)))
-"""
+def train_and_be_killed():
+    torch.set_num_threads(1)
+    train("run", Stopping((1, 4), lambda: os.kill(os.getpid(), signal.SIGKILL)))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL on Windows")
-def test_after_sigkill(tmp_path, root, whole):
-    script = SCRIPT.format(tests=str(root / "tests" / "train"))
-    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, timeout=120, capture_output=True,
-                          env={**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"})
-    assert done.returncode == -signal.SIGKILL, done.stderr
+def test_after_sigkill(tmp_path, whole):
+    with pytest.raises(BrokenProcessPool):
+        in_new_process(train_and_be_killed, cwd=tmp_path)
     assert checkpoint.load_run(tmp_path / "run" / "checkpoint.pt")["batch"] == 4
     assert_same(train(tmp_path / "run", resume=True), whole)
 

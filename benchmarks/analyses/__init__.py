@@ -1,0 +1,1 @@
+"""Published analyses of recorded activity, on simulated networks whose truth is known."""
