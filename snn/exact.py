@@ -4,7 +4,7 @@ What it is
     IEEE arithmetic (+ - * /) gives the same bits everywhere; ``exp``, ``log`` and ``sin`` do not (torch, libm and
     compilers each have their own), and torch's ``sqrt`` of arrays is not always the IEEE one. The functions here are
     made of IEEE operations and of integer operations on the bits of a number only, each written once over an
-    *arithmetic*: :data:`TENSORS` evaluates the text on float64 tensors, ``snn.run.elementary`` emits it as vector
+    *arithmetic*: :data:`ARRAYS` evaluates the text on float64 arrays, ``snn.run.elementary`` emits it as vector
     instructions, in double and in single precision. Inside :func:`exact_math` the functions of torch are replaced by
     these for float64 tensors; that is what makes the float64 engines equal bit for bit.
 
@@ -88,37 +88,30 @@ SINGLE = Precision(
 )  # fmt: skip
 
 
-class TENSORS:
-    """The arithmetic of float64 tensors: what the functions below need beside the operators of a value."""
+class ARRAYS:
+    """The arithmetic of float64 arrays: what the functions below need beside the operators of a value. (Of numpy: an
+    operation on a small tensor of torch takes several times as long.)"""
 
     precision = DOUBLE
-    where, abs = staticmethod(torch.where), staticmethod(torch.abs)
-
-    @staticmethod
-    def sqrt(x):
-        """The correctly rounded square root of a float64 tensor on the CPU."""
-        return torch.as_tensor(np.sqrt(x.numpy()))
+    where, abs, sqrt = staticmethod(np.where), staticmethod(np.abs), staticmethod(np.sqrt)
+    constant = staticmethod(lambda x, like: np.full_like(like, x))
 
     @staticmethod
     def bits(x):
         """The bits of a number as an integer of its size."""
-        return x.view(torch.int64)
+        return x.view(np.int64)
 
     @staticmethod
     def number(bits):
-        return bits.view(torch.float64)
-
-    @staticmethod
-    def constant(x, like):
-        return torch.full_like(like, x)
+        return bits.view(np.float64)
 
 
-def exp(x, m=TENSORS):
+def exp(x, m=ARRAYS):
     r, power = _halved(x, m)
     return _polynomial(m.precision.exp, r) * power
 
 
-def expm1(x, m=TENSORS):
+def expm1(x, m=ARRAYS):
     r, power = _halved(x, m)
     less = _polynomial(m.precision.exp[:-2], r) * (r * r) + r
     return less * power + (power - 1.0)
@@ -142,7 +135,7 @@ def _polynomial(coefficients, x):
     return total
 
 
-def log(x, m=TENSORS):
+def log(x, m=ARRAYS):
     p = m.precision
     half = (p.bias << p.shift) - _SQRT_HALF[p.shift]
     k = (m.bits(x) + half) >> p.shift
@@ -164,17 +157,17 @@ _SQRT_HALF = {
 """Bits of the square root of 1/2, by the size of the mantissa."""
 
 
-def log1p(x, m=TENSORS):
+def log1p(x, m=ARRAYS):
     u = x + 1.0
     lost = (x - (u - 1.0)) / u
     return log(u, m) + m.where(m.abs(lost) < 1.0, lost, 0.0)
 
 
-def sin(x, m=TENSORS):
+def sin(x, m=ARRAYS):
     return _circular(x, m, 0)
 
 
-def cos(x, m=TENSORS):
+def cos(x, m=ARRAYS):
     return _circular(x, m, 1)
 
 
@@ -199,21 +192,21 @@ def _circular(x, m, quarters):
     return m.where((quarter & 2) == 0, y, -y)
 
 
-def sqrt(x, m=TENSORS):
+def sqrt(x, m=ARRAYS):
     return m.sqrt(x)
 
 
-def sigmoid(x, m=TENSORS):
+def sigmoid(x, m=ARRAYS):
     return 1.0 / (exp(-x, m) + 1.0)
 
 
-def tanh(x, m=TENSORS):
+def tanh(x, m=ARRAYS):
     e = exp(m.abs(x) * -2.0, m)
     t = (1.0 - e) / (e + 1.0)
     return m.where(x < 0.0, -t, t)
 
 
-def power(a, b, m=TENSORS):
+def power(a, b, m=ARRAYS):
     """``a`` to the power ``b``; a Python number ``b`` that is 1/2, or whole and small, needs no logarithm."""
     if isinstance(b, int | float):
         if float(b).is_integer() and abs(b) <= MOST:
@@ -240,16 +233,33 @@ def _product(a, exponent, m):
     return m.constant(1.0, a) if total is None else total
 
 
-def _tensor_power(a, b):
-    """``power`` of tensors or numbers, as torch.pow takes them."""
-    return power(torch.as_tensor(a, dtype=torch.float64), b)
+def _on_tensors(function):
+    """``function`` of arrays for float64 tensors on the CPU, or numbers beside them."""
+
+    def evaluate(*args):
+        with np.errstate(all="ignore"):
+            return torch.as_tensor(np.asarray(function(*map(_array, args))))
+
+    return evaluate
 
 
-_UNARY = {f.__name__: f for f in (exp, expm1, log, log1p, sin, cos, sqrt, sigmoid, tanh)}
-EXACT = {**_UNARY, "pow": _tensor_power}
+def _array(x):
+    return x.detach().numpy() if isinstance(x, torch.Tensor) else x
+
+
+def _power(a, b):
+    """``power`` where either may be a number, or a tensor of another type."""
+    b = b if isinstance(b, int | float) else np.asarray(b, dtype=np.float64)
+    return power(np.asarray(a, dtype=np.float64), b)
+
+
+EXACT = {f.__name__: f for f in (exp, expm1, log, log1p, sin, cos, sqrt, sigmoid, tanh)}
+"""Operation of ``snn.operations`` -> its definition over an arithmetic."""
+ON_TENSORS = {**{name: _on_tensors(f) for name, f in EXACT.items()}, "pow": _on_tensors(_power)}
 """Operation of ``snn.operations`` -> its definition for float64 tensors."""
-_REPLACED = {getattr(place, name): f for name, f in _UNARY.items() for place in (torch, torch.Tensor)}
-_REPLACED.update({torch.special.expm1: expm1, torch.special.expit: sigmoid, torch.special.log1p: log1p})
+_REPLACED = {getattr(place, name): ON_TENSORS[name] for name in EXACT for place in (torch, torch.Tensor)}
+_REPLACED.update({getattr(torch.special, name): ON_TENSORS[name] for name in ("expm1", "log1p")})
+_REPLACED[torch.special.expit] = ON_TENSORS["sigmoid"]
 _POWERS = {torch.pow, torch.Tensor.pow, torch.Tensor.__pow__}
 
 
@@ -259,7 +269,7 @@ class exact_math(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         mine = _REPLACED.get(func)
         if mine is not None and isinstance(args[0], torch.Tensor) and args[0].dtype is torch.float64:
-            return mine(args[0].contiguous())
+            return mine(args[0])
         if func in _POWERS and any(isinstance(a, torch.Tensor) and a.dtype is torch.float64 for a in args):
-            return _tensor_power(*args)
+            return ON_TENSORS["pow"](*args)
         return func(*args, **(kwargs or {}))

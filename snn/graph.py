@@ -20,7 +20,7 @@ import torch
 
 from snn.contract import heaviside, step, values_of
 from snn.errors import ModelError
-from snn.exact import EXACT
+from snn.exact import ON_TENSORS
 from snn.operations import BOOLEAN, COMPARISONS, COMPOSED, EVALUATE, FUNCTIONS, simplify
 
 
@@ -117,7 +117,7 @@ class Graph:
     nodes: list = field(default_factory=list)
     known: dict = field(default_factory=dict)
 
-    functions: ClassVar[dict] = {**EVALUATE, **EXACT}  # of constants, as the reference evaluates them
+    functions: ClassVar[dict] = {**EVALUATE, **ON_TENSORS}  # of constants, as the reference evaluates them
 
     def leaf(self, op, attr=(), value=None, is_boolean=False):
         return self._intern(op, (), attr, value, is_boolean)

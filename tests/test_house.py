@@ -1,5 +1,6 @@
 """Rules that no single part can see: who imports whom, what is packaged, how big files grow, how fast it starts."""
 import ast
+import functools
 import json
 import re
 import statistics
@@ -50,9 +51,14 @@ def part_of(module):
     return ".".join(module.split(".")[:2])
 
 
+@functools.cache
+def tree(path):
+    return ast.parse(path.read_text())
+
+
 def imports(path):
     """``(line, module)`` of every import of a file, also inside functions; ``from snn import x`` is ``snn.x``."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -109,7 +115,7 @@ def test_files_and_functions_stay_small(path):
     text = path.read_text()
     lines = len(text.splitlines())
     assert lines < 300
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.FunctionDef):
             documented = ast.get_docstring(node) is not None
             first = node.body[1].lineno if documented and len(node.body) > 1 else node.lineno

@@ -9,9 +9,12 @@ WIDTH, LENGTH, BATCH = 32, 10, 256
 
 
 def encoder(units, dimensions):
-    """Windows [B, units, LENGTH] to points [B, dimensions]; their directions are the embedding."""
+    """Windows [B, LENGTH, units] to points [B, dimensions]; their directions are the embedding.
+
+    The first layer is a convolution as long as a window, and so one linear map of all of it.
+    """
     return torch.nn.Sequential(
-        torch.nn.Conv1d(units, WIDTH, LENGTH), torch.nn.GELU(), torch.nn.Flatten(),
+        torch.nn.Flatten(), torch.nn.Linear(LENGTH * units, WIDTH), torch.nn.GELU(),
         torch.nn.Linear(WIDTH, WIDTH), torch.nn.GELU(), torch.nn.Linear(WIDTH, dimensions))
 
 
@@ -66,7 +69,7 @@ def embed(activity, sampler, dimensions, seed, *, iterations, rate=3e-4):
     for _ in range(iterations if sampler is not None else 0):
         reference, positive = sampler.pairs(rng)
         rows = np.concatenate([reference, positive, rng.integers(0, len(views), BATCH)])
-        points = normalize(net(_inputs(views[rows])), dim=1)
+        points = normalize(net(torch.as_tensor(views[rows])), dim=1)
         loss = info_nce(*points.split(BATCH))
         adam.zero_grad()
         loss.backward()
@@ -74,11 +77,6 @@ def embed(activity, sampler, dimensions, seed, *, iterations, rate=3e-4):
 
     def apply(activity):
         with torch.no_grad():
-            return normalize(net(_inputs(windows(activity, LENGTH))), dim=1).numpy()
+            return normalize(net(torch.as_tensor(windows(activity, LENGTH).copy())), dim=1).numpy()
 
     return apply
-
-
-def _inputs(views):
-    """Windows [B, LENGTH, units] for a convolution."""
-    return torch.as_tensor(np.ascontiguousarray(views.transpose(0, 2, 1)))
