@@ -1,43 +1,10 @@
 """Runs of experiment files that keep a checkpoint and are gone on with in the same file."""
 import pytest
+from test_experiment import SMALL
 
 import snn
 from snn import experiment
 from snn.errors import RunError
-
-SMALL = """
-[populations.in]
-model = { name = "SpikeSource", spikes = { name = "Spikes", times = [1.0, 2.5], ids = [0, 1], n = 2, duration = 10.0 } }
-n = 2
-[populations.cell]
-model = { name = "LIF", t_ref = 2.0 }
-n = 4
-init = { v = { name = "Uniform", low = -65.0, high = -60.0 } }
-[projections.in_cell]
-pre = "in"
-post = "cell[:2]"
-rule = "AllToAll"
-port = "delta"
-weight = 30.0
-delay = { name = "Uniform", low = 0.5, high = 2.0, grid = 0.5 }
-[[drives]]
-population = "cell"
-input = { name = "CurrentInput", value = [0.0, 0.0, 0.0, 500.0] }
-port = "current"
-[[record]]
-name = "RecordSpikes"
-population = "cell"
-[[record]]
-name = "RecordState"
-population = "cell"
-variable = "v"
-ids = [3]
-every = 5
-[run]
-duration = 10
-seed = 3
-engine = "Reference"
-"""
 
 
 def test_recorders_with_windows_and_a_checkpoint(tmp_path):

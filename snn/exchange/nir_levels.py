@@ -19,32 +19,31 @@ def components(n, edges):
 
 def nearest(n, edges, loops, starts):
     """Levels by the shortest way from ``starts``, which have level 0."""
-    level = np.full(n, n, np.int64)
-    for start in starts:
-        level[loops == loops[start]] = 0
-    for _ in range(n):
-        before = level.copy()
-        for a, b in edges:
-            if loops[a] != loops[b]:
-                inside = loops == loops[b]
-                level[inside] = np.minimum(level[inside], level[a] + 1)
-        if (before == level).all():
-            break
+    level = _spread(_begun(n, n, loops, starts), edges, loops, np.minimum)
     level[level == n] = 1   # no start leads there
     return level
 
 
 def farthest(n, edges, loops, starts):
     """Levels by the longest way."""
-    level = np.ones(n, np.int64)
+    return _spread(_begun(n, 1, loops, starts), edges, loops, np.maximum)
+
+
+def _begun(n, elsewhere, loops, starts):
+    level = np.full(n, elsewhere, np.int64)
     for start in starts:
         level[loops == loops[start]] = 0
-    for _ in range(n):
+    return level
+
+
+def _spread(level, edges, loops, better):
+    """Levels along all edges from loop to loop until none changes; ``better`` of the ways to a unit counts."""
+    for _ in range(len(level)):
         before = level.copy()
         for a, b in edges:
             if loops[a] != loops[b]:
                 inside = loops == loops[b]
-                level[inside] = np.maximum(level[inside], level[a] + 1)
+                level[inside] = better(level[inside], level[a] + 1)
         if (before == level).all():
             break
     return level
