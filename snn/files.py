@@ -33,7 +33,7 @@ NETWORKS = ("circuit", "NIR", "experiment")
 
 def kind_of(path):
     """The kind of the file at ``path``, see the head of the module."""
-    from snn.export.checked_storage import check_file
+    from snn.export.checked_file import check_file
     path = check_file(path)
     by_name = {".npz": "NPZ", ".csv": "CSV", ".json": "circuit", ".toml": "experiment", ".py": "experiment"}
     if path.suffix in by_name:

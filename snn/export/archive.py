@@ -40,6 +40,7 @@ from snn.export.layout import (
     meta_text,
     read_contents,
 )
+from snn.export.progress import shown
 from snn.export.storage import Output, check_output, reading
 from snn.export.stored import Source, stored
 from snn.result import Lazy, Result
@@ -226,7 +227,7 @@ def write(result, path, *, overwrite=False):
               for w in result.weights.values()]
     sink.open(result.meta, [channel for channel, _ in parts])
     for channel, recorded in parts:
-        for times, values in recorded.blocks():
+        for times, values in shown(recorded.blocks(), len(recorded), "archive"):
             sink._append(channel, times, values)
     sink.commit(stop)
     sink.close({"complete": result.meta.get("complete", True)})

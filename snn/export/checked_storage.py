@@ -8,7 +8,6 @@ import h5py
 from h5py import h5d, h5f, h5i
 
 from snn.export.checked_attributes import refused
-from snn.export.checked_file import check_file  # noqa: F401
 
 SMALL = 64 << 20
 RATIO, CHUNK_RATIO = 64, 16

@@ -28,6 +28,7 @@ import numpy as np
 from snn.export import checked
 from snn.export.checked_attributes import number, refused, text
 from snn.export.grids import even_grid
+from snn.export.progress import shown
 from snn.export.storage import reading, writing
 from snn.result import Result
 from snn.spikes import Spikes
@@ -70,7 +71,7 @@ def _events(group, spikes, dt):
     tables = [group.create_dataset(name, (1, len(spikes)), dtype, **packed)
               for name, dtype in (("idx", np.int64), ("time", np.float64))]
     done = 0
-    for times, ids in spikes.blocks():
+    for times, ids in shown(spikes.blocks(), len(spikes), "NIR data"):
         tables[0][0, done:done + len(ids)] = ids
         tables[1][0, done:done + len(ids)] = (times - spikes.start - (dt or 0.0) / 2) / MS
         done += len(ids)
@@ -84,7 +85,7 @@ def _gridded(group, trace, step):
     rows = max(min(len(trace), CHUNK // max(len(trace.ids), 1)), 1)
     packed = {"chunks": (1, rows, len(trace.ids)), **PACKED} if all(shape) else {}
     table, done = None, 0
-    for _, data in trace.blocks():
+    for _, data in shown(trace.blocks(), len(trace), "NIR data"):
         table = group.create_dataset("data", shape, data.dtype, **packed) if table is None else table
         table[0, done:done + len(data)] = data
         done += len(data)

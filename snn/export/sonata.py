@@ -20,11 +20,11 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from tqdm import tqdm
 
 from snn.errors import DataError, OutputError
 from snn.export import checked
 from snn.export.grids import even_grid
+from snn.export.progress import shown
 from snn.export.storage import reading, writing
 from snn.spikes import Spikes
 from snn.traces import Trace
@@ -54,7 +54,7 @@ def write_spikes(spikes, path, *, overwrite=False):
             group.attrs.update(n=s.n, start=s.start, duration=s.duration)
             times, ids = _table(group, "timestamps", np.float64), _table(group, "node_ids", np.uint64)
             _units(times, "ms")
-            for t, i in _shown(s.blocks(), len(s), "spikes"):
+            for t, i in shown(s.blocks(), len(s), name):
                 _append(times, t)
                 _append(ids, i.astype(np.uint64))
     return Path(path)
@@ -74,7 +74,7 @@ def write_report(trace, path, *, overwrite=False):
         group = file.create_group(f"report/{trace.population}")
         data = _table(group, "data", np.float32, k)
         _units(data, trace.unit)
-        for _, block in _shown(trace.blocks(), rows, "samples"):
+        for _, block in shown(trace.blocks(), rows, f"{trace.population}.{trace.variable}"):
             _append(data, _narrowed(trace, block[:, order]))
         mapping = group.create_group("mapping")
         _filled(mapping, "node_ids", trace.ids[order].astype(np.uint64)).attrs["sorted"] = np.uint8(1)
@@ -229,15 +229,6 @@ def _append(table, rows):
     if len(rows):
         table.resize(len(table) + len(rows), axis=0)
         table[-len(rows):] = rows
-
-
-def _shown(blocks, total, unit):
-    """The blocks, with a bar at a terminal where writing them takes long."""
-    with tqdm(total=total, desc="SONATA", unit=f" {unit}", unit_scale=True, disable=None, delay=2.0,
-              leave=False) as bar:
-        for block in blocks:
-            yield block
-            bar.update(len(block[0]))
 
 
 def _units(dataset, units):
